@@ -1,0 +1,381 @@
+//! The compiled routing config: every name resolved, every pattern and condition compiled, nothing
+//! left to look up by text on the hot path. A table is immutable; a reload builds a new one.
+
+use std::collections::BTreeMap;
+
+use regex::RegexSet;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::complexity::ComplexityParameters;
+use crate::condition::Condition;
+use crate::config::diagnostics::Diagnostic;
+use crate::facts::Features;
+use crate::ids::{Arena, Id};
+use crate::strategy::Strategy;
+
+pub type ProviderId = Id<Provider>;
+pub type ModelId = Id<Model>;
+pub type DeploymentId = Id<Deployment>;
+pub type CapabilityId = Id<Capability>;
+pub type PoolId = Id<Pool>;
+
+/// The whole compiled config.
+#[derive(Debug)]
+pub struct Table {
+    /// Hash of the canonical config, 16 hex digits: the same text gives the same version anywhere.
+    pub version: String,
+    pub providers: Arena<Provider>,
+    pub models: Arena<Model>,
+    pub deployments: Arena<Deployment>,
+    /// Exact names and aliases.
+    pub names: FxHashMap<String, Name>,
+    pub patterns: Patterns,
+    pub capabilities: Arena<Capability>,
+    /// Capability names, the deprecated ones included.
+    pub capability_names: FxHashMap<String, CapabilityName>,
+    pub pools: Arena<Pool>,
+    /// Pools that are not a model's own redundancy, by name.
+    pub pool_names: FxHashMap<String, PoolId>,
+    pub size_rules: Vec<SizeRule>,
+    /// R7, in file order.
+    pub metadata_rules: Vec<MetadataRule>,
+    /// R8: where a name goes that nothing else knows; `None` refuses it (`unknown_model: reject`).
+    pub default_provider: Option<ProviderId>,
+    /// B5 `default`: serves R6, R8 and whatever has no chain of its own.
+    pub default_chain: Vec<ChainStep>,
+    /// B5, by name; `default` is not among them.
+    pub named_chains: BTreeMap<String, NamedChain>,
+    pub complexity: ComplexityParameters,
+    pub settings: Settings,
+    /// Lower-cased names of the headers that conditions read; facts carry no others.
+    pub condition_headers: Vec<String>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Wire protocol of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    /// Ollama's own API (`/api/chat`, newline-delimited JSON).
+    Ollama,
+    /// Any server that speaks the OpenAI API.
+    Openai,
+    /// The OpenAI API plus vLLM's metrics.
+    Vllm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Location {
+    Local,
+    Cloud,
+}
+
+/// Quality tiers, best first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    CloudPremium,
+    CloudStandard,
+    CloudEntry,
+    Local,
+}
+
+/// One server requests can be sent to.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    pub id: String,
+    pub kind: ProviderKind,
+    pub base_url: String,
+    pub location: Location,
+    pub failure_domain: String,
+    /// Prior probability of being up, 0…1.
+    pub availability: f64,
+    /// Prior time to first token, microseconds.
+    pub ttft_prior_us: u64,
+    /// Most requests at once.
+    pub capacity: u32,
+    /// Tokens; `None` where the model decides.
+    pub context_window: Option<u32>,
+    pub price: Price,
+    /// Name of the environment variable that holds the key; never the key.
+    pub credential: Option<String>,
+    pub features: Features,
+    /// False for an inactive member of an exclusive group or `enabled: false`.
+    pub active: bool,
+    pub exclusive_group: Option<String>,
+    pub limits: AttemptLimits,
+    /// The deployment that passes the requested name upstream unchanged (patterns, size, default).
+    pub passthrough: DeploymentId,
+}
+
+/// What a provider charges, in US dollars.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Price {
+    pub usd_per_request: f64,
+    pub usd_per_1k_prompt_tokens: f64,
+    pub usd_per_1k_completion_tokens: f64,
+}
+
+/// Time limits of one attempt, microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptLimits {
+    pub connect_us: u64,
+    pub first_token_us: u64,
+    pub idle_us: u64,
+}
+
+/// A public model name.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub name: String,
+    pub aliases: Vec<String>,
+    /// Parameter count (not billions); `None` where unknown.
+    pub parameters: Option<u64>,
+    pub tier: Tier,
+    pub capabilities: CapabilitySet,
+    /// Tokens; `None` leaves it to the provider.
+    pub context_window: Option<u32>,
+    pub enabled: bool,
+    /// In file order; weights and priorities already merged from pools and `redundant_models`.
+    pub deployments: Vec<DeploymentId>,
+    /// How deployments of this model are ordered among each other.
+    pub strategy: Strategy,
+    /// The pool of the same name, where conditions and parameters of its strategy live.
+    pub pool: Option<PoolId>,
+    /// B1: members' own chains are not followed.
+    pub chain: Vec<ChainStep>,
+}
+
+/// Bit i is the capability whose `CapabilityId` has index i; at most 64 capabilities.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CapabilitySet(pub u64);
+
+impl CapabilitySet {
+    pub fn insert(&mut self, id: CapabilityId) {
+        self.0 |= 1_u64.checked_shl(u32::try_from(id.index()).unwrap_or(64)).unwrap_or(0);
+    }
+
+    #[must_use]
+    pub fn contains(self, id: CapabilityId) -> bool {
+        let mut single = Self::default();
+        single.insert(id);
+        self.0 & single.0 != 0
+    }
+}
+
+/// The thing that is finally chosen: a model on a provider.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Stable id, `model@provider`; `*@provider` for a passthrough.
+    pub id: String,
+    /// `None` for a passthrough: the requested name is the model.
+    pub model: Option<ModelId>,
+    pub provider: ProviderId,
+    /// Name sent upstream; empty for a passthrough.
+    pub upstream_model: String,
+    /// Wanted traffic share among the model's eligible deployments, renormalised; > 0.
+    pub weight: f64,
+    /// 0 is primary; a larger number is only used after every smaller one.
+    pub priority: u8,
+    /// The smaller of the model's and the provider's window, or whichever is known.
+    pub context_window: Option<u32>,
+    pub features: Features,
+    /// Both the model and the provider are enabled and active.
+    pub enabled: bool,
+}
+
+/// What an exact name stands for.
+#[derive(Debug, Clone)]
+pub struct Name {
+    pub model: ModelId,
+    /// True when the name is an alias of the model's own.
+    pub alias: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Patterns {
+    /// All patterns, anchored at both ends, in file order.
+    pub set: RegexSet,
+    pub rules: Vec<PatternRule>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PatternRule {
+    /// As written in the file.
+    pub pattern: String,
+    pub target: Target,
+    pub fallback: Vec<ChainStep>,
+}
+
+/// Where a rule or a chain step sends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// All deployments of a model.
+    Model(ModelId),
+    /// One deployment; a passthrough sends the requested name unchanged.
+    Deployment(DeploymentId),
+}
+
+#[derive(Debug, Clone)]
+pub struct ChainStep {
+    pub target: Target,
+    /// `None` is always.
+    pub condition: Option<Condition>,
+}
+
+#[derive(Debug, Clone)]
+pub struct NamedChain {
+    pub steps: Vec<ChainStep>,
+    pub retry_attempts: Option<u8>,
+    pub retry_delay_us: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Capability {
+    pub name: String,
+    pub description: String,
+    pub strategy: Strategy,
+    /// Preference order (R4).
+    pub members: Vec<Member>,
+    /// The entry's own fallback, after the chosen model's chain.
+    pub fallback: Vec<ChainStep>,
+    /// Parameter count below which a model is not used.
+    pub min_parameters: Option<u64>,
+    /// Context window, tokens, below which a deployment is not used.
+    pub min_context: Option<u32>,
+    pub parameters: StrategyParameters,
+}
+
+#[derive(Debug, Clone)]
+pub struct CapabilityName {
+    pub capability: CapabilityId,
+    pub deprecated: bool,
+}
+
+/// One candidate of a capability or a pool.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub target: Target,
+    /// Share among equals, renormalised over the eligible; a missing weight is 1.
+    pub weight: f64,
+    pub condition: Option<Condition>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Pool {
+    pub name: String,
+    pub strategy: Strategy,
+    pub members: Vec<Member>,
+    pub parameters: StrategyParameters,
+    pub fallback: Vec<ChainStep>,
+}
+
+/// Parameters a capability or pool gives its strategy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StrategyParameters {
+    /// Share of capacity at which a provider counts as saturated.
+    pub saturation_threshold: f64,
+    /// `context_based`: prompts longer than this, tokens, go to the longest context.
+    pub context_threshold: u32,
+}
+
+impl Default for StrategyParameters {
+    fn default() -> Self {
+        Self { saturation_threshold: 0.8, context_threshold: 4096 }
+    }
+}
+
+/// R6. Bounds are parameter counts.
+#[derive(Debug, Clone)]
+pub struct SizeRule {
+    /// As written: `< 8B`, `8B - 13B`, `> 13B`.
+    pub size: String,
+    pub min: SizeBound,
+    pub max: SizeBound,
+    pub target: Target,
+    pub fallback: Vec<ChainStep>,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeBound {
+    Open,
+    Inclusive(u64),
+    Exclusive(u64),
+}
+
+impl SizeRule {
+    #[must_use]
+    pub fn covers(&self, parameters: u64) -> bool {
+        let above = match self.min {
+            SizeBound::Open => true,
+            SizeBound::Inclusive(bound) => parameters >= bound,
+            SizeBound::Exclusive(bound) => parameters > bound,
+        };
+        let below = match self.max {
+            SizeBound::Open => true,
+            SizeBound::Inclusive(bound) => parameters <= bound,
+            SizeBound::Exclusive(bound) => parameters < bound,
+        };
+        above && below
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct MetadataRule {
+    pub name: String,
+    pub provider: ProviderId,
+    pub condition: Condition,
+}
+
+/// Router-wide settings, from `router_settings` and the sections R13 names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Strategy among deployments of one model where nothing more specific is given.
+    pub strategy: Strategy,
+    /// Whether a request may name a strategy (x-routing-strategy).
+    pub allow_strategy_override: bool,
+    /// Default deadline of a request, microseconds (`timeout`).
+    pub timeout_us: u64,
+    /// Same-provider repeats of one request (`num_retries`).
+    pub num_retries: u8,
+    /// Distinct deployments tried for one request (E1).
+    pub max_attempts: u8,
+    pub allowed_fails: u8,
+    /// First cooldown after repeated errors, microseconds (`cooldown_time`).
+    pub cooldown_us: u64,
+    /// Longest cooldown, microseconds (`error_based_routing.cooldown_seconds`).
+    pub max_cooldown_us: u64,
+    /// Out after a 429 without Retry-After, microseconds (`fallback_duration_seconds`).
+    pub rate_limited_us: u64,
+    /// Longest Retry-After that is waited for (E2), microseconds.
+    pub short_retry_after_us: u64,
+    /// A content-policy refusal may go to the next deployment.
+    pub content_policy_fallback: bool,
+    /// Life of a permit that is never reported (E5), microseconds.
+    pub permit_ttl_us: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::Weighted,
+            allow_strategy_override: false,
+            timeout_us: 30_000_000,
+            num_retries: 2,
+            max_attempts: 5,
+            allowed_fails: 3,
+            cooldown_us: 60_000_000,
+            max_cooldown_us: 300_000_000,
+            rate_limited_us: 60_000_000,
+            short_retry_after_us: 3_000_000,
+            content_policy_fallback: false,
+            permit_ttl_us: 120_000_000,
+        }
+    }
+}

@@ -1,0 +1,368 @@
+"""The compiled core. Only router_service.core imports this module."""
+
+from collections.abc import Sequence
+from typing import final
+
+OUTCOME_CLASSES: Sequence[str]
+"""Every name `Outcome.outcome_class` accepts; equal to `types.OutcomeClass`."""
+
+@final
+class Diagnostic:
+    """One finding about a config. `pointer` is a JSON Pointer (RFC 6901) into the config."""
+
+    @property
+    def severity(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def pointer(self) -> str: ...
+    @property
+    def at_key(self) -> bool: ...
+    @property
+    def offset(self) -> int | None: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def suggestion(self) -> str | None: ...
+
+@final
+class Provider:
+    """A provider as connectors need it. Times are microseconds, capacity is requests at once."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def location(self) -> str: ...
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def credential(self) -> str | None: ...
+    @property
+    def active(self) -> bool: ...
+    @property
+    def connect_us(self) -> int: ...
+    @property
+    def first_token_us(self) -> int: ...
+    @property
+    def idle_us(self) -> int: ...
+
+@final
+class Model:
+    """A public model."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def tier(self) -> str: ...
+    @property
+    def parameters(self) -> int | None: ...
+    @property
+    def context_window(self) -> int | None: ...
+    @property
+    def capabilities(self) -> list[str]: ...
+    @property
+    def providers(self) -> list[str]: ...
+    @property
+    def aliases(self) -> list[str]: ...
+    @property
+    def enabled(self) -> bool: ...
+
+@final
+class Table:
+    """A compiled, immutable routing config."""
+
+    @staticmethod
+    def compile(config: bytes) -> Table:
+        """Compile a config given as JSON. Raises errors.ConfigRejected with every diagnostic."""
+
+    @staticmethod
+    def schema() -> str:
+        """JSON Schema (2020-12) of the config, as JSON text."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def warnings(self) -> list[Diagnostic]: ...
+    @property
+    def providers(self) -> list[Provider]: ...
+    @property
+    def models(self) -> list[Model]: ...
+    @property
+    def capabilities(self) -> list[str]: ...
+    @property
+    def pools(self) -> list[str]: ...
+    @property
+    def condition_headers(self) -> list[str]: ...
+    @property
+    def timeout_us(self) -> int: ...
+    @property
+    def token_limit(self) -> int:
+        """The largest token count any rule can tell apart; counting stops there."""
+
+@final
+class Inspection:
+    """What one pass over an OpenAI-style request body found."""
+
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def max_tokens(self) -> int | None: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def prompt_tokens_exact(self) -> bool: ...
+    @property
+    def features(self) -> list[str]: ...
+    @property
+    def choices(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+
+def inspect(body: bytes, operation: str, token_limit: int) -> Inspection:
+    """Read model, limits, features and token count of a request body in one pass.
+
+    operation is "chat", "completion" or "embedding". Raises errors.InvalidRequest naming the place
+    (line and column for malformed JSON, the field for a wrong type) and the fix. Releases the GIL for
+    bodies past 64 KiB; call it in a thread for those.
+    """
+
+def inspect_text(text: str, token_limit: int) -> Inspection:
+    """As inspect, for one bare prompt."""
+
+def overlay(body: bytes, changes: bytes) -> bytes:
+    """Set the top-level members of `changes` in `body`, both JSON objects.
+
+    Members not named keep their original bytes; a member set to null is removed.
+    """
+
+@final
+class Facts:
+    """One request as the decision sees it. Raises ValueError for numbers out of range."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        inspection: Inspection | None = None,
+        capability: str | None = None,
+        max_tokens: int | None = None,
+        stream: bool | None = None,
+        prompt_tokens: int | None = None,
+        batch_size: int | None = None,
+        batch_mode: bool = False,
+        request_count: int | None = None,
+        quality_tier: str | None = None,
+        priority: str | None = None,
+        session: str | None = None,
+        principal: str | None = None,
+        strategy: str | None = None,
+        chain: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        allowed: Sequence[str] | None = None,
+    ) -> None: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+
+@final
+class Hop:
+    """One deployment of a plan."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def deployment(self) -> str: ...
+    @property
+    def upstream_model(self) -> str: ...
+    @property
+    def tier(self) -> str | None: ...
+    @property
+    def param_change_pct(self) -> float | None:
+        """Change of the parameter count against the first hop, per cent; None where unknown."""
+
+@final
+class Skip:
+    """A deployment left out of a plan, and why in plain words."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def deployment(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+@final
+class Decision:
+    """Where a request goes, and why."""
+
+    @property
+    def decision_id(self) -> str: ...
+    @property
+    def table_version(self) -> str: ...
+    @property
+    def requested_model(self) -> str: ...
+    @property
+    def rule(self) -> str:
+        """exact, pattern, capability, pool, size or default."""
+    @property
+    def matched(self) -> str:
+        """What the rule matched: the name, the pattern's text, the capability, the pool, the size."""
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def deployment(self) -> str: ...
+    @property
+    def upstream_model(self) -> str: ...
+    @property
+    def complexity(self) -> str:
+        """low, medium or high."""
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def plan(self) -> list[Hop]: ...
+    @property
+    def skipped(self) -> list[Skip]: ...
+    @property
+    def notes(self) -> list[str]:
+        """Remarks for the caller: a deprecated name, a strategy that is not built yet."""
+    @property
+    def deprecated(self) -> str | None:
+        """The current name where a deprecated one was used."""
+    @property
+    def propensity(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def permit(self) -> str:
+        """Opaque permit for the reserved slot; empty for an explanation."""
+    @property
+    def permit_expires_us(self) -> int: ...
+
+@final
+class Attempt:
+    """One try of one deployment."""
+
+    @property
+    def number(self) -> int:
+        """1 for the first try of this request."""
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def deployment(self) -> str: ...
+    @property
+    def upstream_model(self) -> str: ...
+    @property
+    def permit(self) -> str: ...
+
+@final
+class Step:
+    """What to do next: exactly one of attempt, wait_us or failed is set, or done is true."""
+
+    @property
+    def done(self) -> bool: ...
+    @property
+    def attempt(self) -> Attempt | None: ...
+    @property
+    def wait_us(self) -> int | None:
+        """Wait this long, then call Router.resume."""
+    @property
+    def failed(self) -> str | None:
+        """Why the walk ends without an answer, in plain words."""
+    @property
+    def surface(self) -> int | None:
+        """With failed: number of the attempt whose error the caller should see."""
+
+@final
+class Outcome:
+    """What one attempt taught us. Times are microseconds."""
+
+    def __init__(
+        self,
+        outcome_class: str,
+        *,
+        status: int | None = None,
+        ttft_us: int | None = None,
+        total_us: int = 0,
+        prompt_tokens: int | None = None,
+        completion_tokens: int | None = None,
+        retry_after_us: int | None = None,
+        served_model: str | None = None,
+    ) -> None: ...
+    @property
+    def outcome_class(self) -> str: ...
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def ttft_us(self) -> int | None: ...
+    @property
+    def total_us(self) -> int: ...
+    @property
+    def prompt_tokens(self) -> int | None: ...
+    @property
+    def completion_tokens(self) -> int | None: ...
+    @property
+    def retry_after_us(self) -> int | None: ...
+    @property
+    def served_model(self) -> str | None: ...
+
+@final
+class Walk:
+    """One request on its way through its plan. Driven by Router.finish and Router.resume."""
+
+    @property
+    def decision(self) -> Decision: ...
+    @property
+    def step(self) -> Step:
+        """The current step."""
+
+@final
+class Router:
+    """A table and the live state. Every method is one short critical section; now_us is wall-anchored
+    monotone microseconds, seed any 64-bit number."""
+
+    def __init__(self, table: Table, instance: str) -> None: ...
+    @property
+    def table(self) -> Table: ...
+    def decide(self, facts: Facts, now_us: int, seed: int) -> Decision:
+        """Choose and reserve. Raises errors.DecisionError."""
+    def decide_many(self, facts: Sequence[Facts], now_us: int, seed: int) -> list[Decision | Exception]: ...
+    def explain(self, facts: Facts, now_us: int, seed: int) -> bytes:
+        """The decision with every candidate, as JSON; reserves nothing. Raises errors.DecisionError."""
+    def begin(self, facts: Facts, now_us: int, seed: int, deadline_us: int) -> Walk:
+        """Decide and start the walk; the first step is in Walk.step. Raises errors.DecisionError."""
+    def finish(self, walk: Walk, outcome: Outcome, now_us: int) -> Step:
+        """End the running attempt with its outcome, release its slot, and say what comes next."""
+    def resume(self, walk: Walk, now_us: int) -> Step:
+        """Go on after a wait."""
+    def abandon(self, walk: Walk, now_us: int) -> None:
+        """Release whatever the walk still holds; harmless when it holds nothing."""
+    def report(self, permit: str, outcome: Outcome, now_us: int) -> str:
+        """Outcome of a Route caller's own attempt: accepted, duplicate, expired or unknown."""
+    def tick(self, now_us: int) -> int:
+        """Expire permits; returns how many."""
+    def swap(self, table: Table, now_us: int) -> None: ...
+    def snapshot(self, now_us: int) -> bytes:
+        """State as versioned JSON."""
+    def restore(self, snapshot: bytes, now_us: int) -> None:
+        """Load a snapshot. Raises ValueError for one of another version."""
+    def in_flight(self) -> dict[str, int]:
+        """Requests in flight by provider id."""

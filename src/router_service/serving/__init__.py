@@ -1,0 +1,1 @@
+"""Carrying a request out: admission, the walk through the plan, streams and deadlines."""

@@ -1,0 +1,284 @@
+"""The words every room shares: frozen values that travel between faces, serving and connectors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Operation(StrEnum):
+    """What the caller asks for; the value names the body's shape."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+
+
+class OutcomeClass(StrEnum):
+    """How an attempt ended. The core decides by these what happens next (docs/failures.md)."""
+
+    SUCCESS = "success"
+    RATE_LIMITED = "rate_limited"  # 429
+    SERVER_ERROR = "server_error"  # 500, or an answer that cannot be read
+    CONNECTION_RESET = "connection_reset"  # broken before the first byte of content
+    UNREACHABLE = "unreachable"  # refused, DNS, TLS, connect timeout
+    UNAVAILABLE = "unavailable"  # 502, 503, 504
+    SILENT = "silent"  # no first token in time
+    UNAUTHORIZED = "unauthorized"  # 401, 403 from upstream
+    MODEL_MISSING = "model_missing"  # 404 for the model upstream
+    CONTEXT_LENGTH = "context_length"
+    CONTENT_POLICY = "content_policy"
+    INVALID_REQUEST = "invalid_request"  # other 4xx: the caller's fault
+    CANCELLED = "cancelled"  # the caller left
+    STREAM_BROKEN = "stream_broken"  # cut, stalled or ended without a finish reason, after content
+    DEADLINE = "deadline"  # the request's own deadline passed during the attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Time limits of one attempt, seconds. `total` is what is left of the request's deadline."""
+
+    connect: float
+    first_token: float
+    idle: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """One attempt as a connector sees it."""
+
+    operation: Operation
+    body: bytes
+    """The caller's own OpenAI-style JSON, untouched; the connector overlays what it must."""
+    upstream_model: str
+    stream: bool
+    limits: Limits
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers to send besides the connector's own: request id, traceparent, listed client headers."""
+
+
+# ── Events a connector yields ────────────────────────────────────────────────────────────────────
+# Streaming: Started, then Delta …, then Finished. Whole answers: Started, then Whole.
+# Anything else ends with UpstreamError; an iterator that just stops is a bug in the connector.
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The provider accepted the request: status line and headers are in, no content yet."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One OpenAI-style stream chunk.
+
+    raw is the chunk's JSON exactly as it came (for Ollama: as the connector wrote it); text is what
+    it adds to the first choice; content says whether it carries anything a reader would see (text,
+    tool call, reasoning), as against a role or a usage record.
+    """
+
+    raw: bytes
+    text: str
+    content: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The stream ended whole: a finish reason for every choice was seen."""
+
+    finish_reason: str
+    usage: Usage | None
+    served_model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole, valid, OpenAI-style answer body, exactly as it came (Ollama: as translated)."""
+
+    body: bytes
+    text: str
+    finish_reason: str | None
+    usage: Usage | None
+    served_model: str | None
+
+
+Event = Started | Delta | Finished | Whole
+
+
+class Connector(Protocol):
+    """Speaks one wire protocol to one provider."""
+
+    def events(self, call: UpstreamCall) -> AsyncIterator[Event]:
+        """Carry out one attempt. Closing the iterator closes the upstream connection at once.
+
+        Raises UpstreamError, and nothing else, for whatever goes wrong.
+        """
+
+    async def probe(self, timeout_s: float) -> list[str]:
+        """Names of the models the provider lists. Raises UpstreamError."""
+
+    async def close(self) -> None: ...
+
+
+# ── What faces get back ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One try as callers, logs and metrics see it. Times are seconds."""
+
+    number: int
+    model: str
+    provider: str
+    deployment: str
+    upstream_model: str
+    outcome: OutcomeClass
+    status: int | None
+    message: str | None
+    ttft_s: float | None
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """E6: what really answered."""
+
+    decision_id: str
+    request_id: str
+    model: str
+    provider: str
+    deployment: str
+    upstream_model: str
+    rule: str
+    strategy: str
+    attempts: int
+    table_version: str
+    deprecated: str | None = None
+    """The current name, where the caller used a deprecated one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer."""
+
+    served: Served
+    body: bytes
+    text: str
+    finish_reason: str | None
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """First item of a stream: the first content is at hand and these headers now hold."""
+
+    served: Served
+
+
+StreamItem = Opened | Delta | Finished
+"""What Orchestrator.stream yields: Opened, Delta …, Finished; a break raises StreamBroken."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """Everything one finished request taught us; logs and metrics are fed by this alone.
+
+    Times are seconds. overhead_s is everything outside upstream calls and deliberate waits.
+    """
+
+    request_id: str
+    face: str
+    operation: Operation
+    stream: bool
+    principal: str
+    requested_model: str
+    decision_id: str | None
+    rule: str | None
+    matched: str | None
+    strategy: str | None
+    notes: tuple[str, ...]
+    attempts: tuple[AttemptRecord, ...]
+    status: str
+    """ok, cancelled, or the code of the error the caller got."""
+    error: str | None
+    decision_s: float
+    ttft_s: float | None
+    total_s: float
+    overhead_s: float
+    usage: Usage | None
+    table_version: str | None
+
+
+class Observer(Protocol):
+    """Told once of every finished request. Must not block and must not raise."""
+
+    def request_finished(self, record: RequestRecord) -> None: ...
+
+
+# ── What faces hand in ───────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a request says about itself besides its body: fields of a message, or x-… headers."""
+
+    capability: str | None = None
+    priority: str | None = None
+    quality_tier: str | None = None
+    batch_size: int | None = None
+    batch_mode: bool = False
+    request_count: int | None = None
+    session: str | None = None
+    strategy: str | None = None
+    chain: str | None = None
+    allowed: tuple[str, ...] | None = None
+    """Stable deployment ids the caller may use; None is all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request to carry out."""
+
+    face: str
+    """grpc or http, for logs and metrics."""
+    operation: Operation
+    body: bytes
+    """OpenAI-style JSON as the caller sent it."""
+    attributes: Attributes
+    headers: Mapping[str, str]
+    """The client's headers or metadata, names lower-cased."""
+    principal: str
+    request_id: str
+    timeout_s: float | None = None
+    """The caller's own deadline; None leaves it to config."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteQuery:
+    """One request to decide on without carrying it out. At most one of prompt and body is set."""
+
+    face: str
+    model: str
+    attributes: Attributes
+    headers: Mapping[str, str]
+    principal: str
+    request_id: str
+    prompt: str | None = None
+    body: bytes | None = None
+    operation: Operation = Operation.CHAT
+    max_tokens: int | None = None
+    stream: bool = False
+    prompt_tokens: int | None = None
+    """The caller's own count, which spares us counting."""
