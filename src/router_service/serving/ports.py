@@ -1,0 +1,47 @@
+"""What the faces need of the rooms below them. The real thing is serving/orchestrator.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from router_service.core import Decision, Model, Outcome, Provider
+    from router_service.errors import RouterError
+    from router_service.types import Answer, Incoming, RouteQuery, StreamItem
+
+
+class RequestService(Protocol):
+    """Decides on requests and carries them out."""
+
+    async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
+        """Carry out one request; the body's own "stream" member says which of the two comes back.
+
+        A generator is handed back when the first content is at hand: its first item is Opened, then
+        Delta …, then Finished; StreamBroken is raised in between where the answer breaks off. The
+        caller must aclose() it; that closes the upstream connection at once. Raises RouterError.
+        """
+
+    async def decide(self, query: RouteQuery) -> Decision:
+        """Choose and reserve, without carrying out. Raises RouterError."""
+
+    async def decide_many(self, queries: Sequence[RouteQuery]) -> list[Decision | RouterError]:
+        """One decision or error for each query, in order."""
+
+    async def explain(self, query: RouteQuery) -> dict[str, Any]:
+        """The decision with every candidate; reserves nothing. Raises RouterError."""
+
+    def report(self, permit: str, outcome: Outcome) -> str:
+        """Outcome of a Route caller's attempt: accepted, duplicate, expired or unknown."""
+
+    def models(self) -> Sequence[Model]: ...
+
+    def capabilities(self) -> Sequence[str]: ...
+
+    def pools(self) -> Sequence[str]: ...
+
+    def provider(self, provider_id: str) -> Provider:
+        """Raises KeyError for an id the table does not know."""
+
+    def ready(self) -> bool:
+        """False while draining."""
