@@ -1,0 +1,226 @@
+"""Prometheus metrics, fed by finished requests and read at /metrics.
+
+Every label has a bounded set of values: what a client makes up never becomes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
+
+from router_service.observe.fallbacks import moves
+from router_service.types import AttemptRecord, RequestRecord
+
+_US = 1e-6
+_MS = 1e-3
+
+DECISION_BUCKETS = tuple(
+    n * _US for n in (1, 2, 3, 5, 7.5, 10, 20, 50, 100, 200, 500, 1e3, 5e3, 20e3, 100e3)
+)
+OVERHEAD_BUCKETS = tuple(
+    n * _US
+    for n in (50, 100, 200, 300, 500, 750, 1e3, 1.5e3, 2e3, 3e3, 5e3, 10e3, 25e3, 100e3, 1e6)
+)
+FIRST_TOKEN_BUCKETS = tuple(
+    n * _MS for n in (10, 25, 50, 100, 150, 200, 350, 500, 750, 1e3, 2e3, 3.5e3, 5e3, 10e3, 30e3)
+)
+REQUEST_BUCKETS = tuple(
+    n * _MS
+    for n in (10, 25, 50, 100, 250, 500, 1e3, 2e3, 3e3, 5e3, 10e3, 20e3, 30e3, 60e3, 120e3, 300e3)
+)
+
+OTHER = "other"
+PASSTHROUGH = "*"
+_MOST_CHILDREN = 2000
+
+InFlight = Callable[[], Mapping[str, int]]
+
+_Family = TypeVar("_Family", bound=MetricWrapperBase)
+
+
+class Metrics:
+    """An Observer that counts and measures.
+
+    in_flight gives running requests by provider id and dropped_lines the access log's lost lines;
+    both are read when someone scrapes, and left out where they are None.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry | None = None,
+        *,
+        in_flight: InFlight | None = None,
+        dropped_lines: Callable[[], int] | None = None,
+    ) -> None:
+        self.registry = CollectorRegistry() if registry is None else registry
+        ProcessCollector(registry=self.registry)
+        self.registry.register(_LiveFigures(in_flight, dropped_lines))
+        self._times()
+        self._counts()
+
+    def request_finished(self, record: RequestRecord) -> None:
+        self._requests.child(record.face, record.operation.value, record.status).inc()
+        if record.status == "internal_error":
+            self.internal_error(record.face)
+        if record.decision_s > 0:
+            self._decision_seconds.observe(record.decision_s)
+        if record.rule is not None:
+            self._decisions.child(record.rule, record.strategy or "").inc()
+        if record.attempts:
+            self._carried_out(record)
+
+    def internal_error(self, place: str) -> None:
+        """Count a fault of ours that no record tells of. place is a fixed word such as grpc, http
+        or background; a record with status internal_error is counted without this."""
+        self._internal_errors.child(place).inc()
+
+    def render(self) -> tuple[bytes, str]:
+        """The exposition text and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def _carried_out(self, record: RequestRecord) -> None:
+        self._overhead_seconds.observe(record.overhead_s)
+        self._request_seconds.observe(record.total_s)
+        for attempt in record.attempts:
+            self._attempts.child(
+                attempt.provider, _model_label(attempt), attempt.outcome.value
+            ).inc()
+            if attempt.ttft_s is not None:
+                self._first_token_seconds.child(attempt.provider).observe(attempt.ttft_s)
+        self._count_fallbacks(record)
+        self._count_tokens(record)
+
+    def _count_fallbacks(self, record: RequestRecord) -> None:
+        moved = moves(record.attempts)
+        for left, entered in moved:
+            self._fallbacks.child(left.provider, entered.provider, left.outcome.value).inc()
+        if moved and record.status == "ok":
+            self._fallback_success.inc()
+
+    def _count_tokens(self, record: RequestRecord) -> None:
+        if record.usage is None:
+            return
+        provider = record.attempts[-1].provider
+        self._tokens.child("prompt", provider).inc(record.usage.prompt_tokens)
+        self._tokens.child("completion", provider).inc(record.usage.completion_tokens)
+
+    def _times(self) -> None:
+        self._decision_seconds = self._histogram(
+            "router_decision_seconds", "Time to decide on one request.", DECISION_BUCKETS
+        )
+        self._overhead_seconds = self._histogram(
+            "router_overhead_seconds",
+            "Time of a carried-out request outside upstream calls and deliberate waits.",
+            OVERHEAD_BUCKETS,
+        )
+        self._request_seconds = self._histogram(
+            "router_request_seconds",
+            "Time of a carried-out request from arrival to its last byte.",
+            REQUEST_BUCKETS,
+        )
+        self._first_token_seconds = _Children(
+            self._histogram(
+                "router_time_to_first_token_seconds",
+                "Time from the start of an attempt to its first token.",
+                FIRST_TOKEN_BUCKETS,
+                ("provider",),
+            )
+        )
+
+    def _counts(self) -> None:
+        self._requests = self._counter(
+            "router_requests_total",
+            "Finished requests; status is ok, cancelled or an error code.",
+            ("face", "operation", "status"),
+        )
+        self._decisions = self._counter(
+            "router_decisions_total",
+            "Decisions by the rule that matched and the strategy used.",
+            ("rule", "strategy"),
+        )
+        self._attempts = self._counter(
+            "router_attempts_total",
+            "Attempts by outcome; model is * where the requested name was passed through.",
+            ("provider", "model", "outcome"),
+        )
+        self._fallbacks = self._counter(
+            "router_fallbacks_total",
+            "Moves to another deployment; reason is the outcome left behind.",
+            ("from", "to", "reason"),
+        )
+        self._tokens = self._counter(
+            "router_tokens_total", "Tokens as providers counted them.", ("kind", "provider")
+        )
+        self._internal_errors = self._counter(
+            "router_internal_errors_total",
+            "Faults of the router's own, panics included.",
+            ("place",),
+        )
+        self._fallback_success = Counter(
+            "router_fallback_success_total",
+            "Requests answered after at least one fallback.",
+            registry=self.registry,
+        )
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> _Children[Counter]:
+        return _Children(Counter(name, text, labels, registry=self.registry))
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()
+    ) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+
+class _Children(Generic[_Family]):
+    """Children of one metric family by label values, looked up in one dict.
+
+    Past _MOST_CHILDREN, values not seen before are counted together as `other`.
+    """
+
+    def __init__(self, family: _Family) -> None:
+        self._family = family
+        self._known: dict[tuple[str, ...], _Family] = {}
+
+    def child(self, *labels: str) -> _Family:
+        known = self._known.get(labels)
+        return known if known is not None else self._resolve(labels)
+
+    def _resolve(self, labels: tuple[str, ...]) -> _Family:
+        if len(self._known) >= _MOST_CHILDREN:
+            return self._family.labels(*(OTHER for _ in labels))
+        child = self._known[labels] = self._family.labels(*labels)
+        return child
+
+
+class _LiveFigures(Collector):
+    """Figures that others keep, read at scrape time so that they are never stale."""
+
+    def __init__(self, in_flight: InFlight | None, dropped_lines: Callable[[], int] | None) -> None:
+        self._in_flight = in_flight
+        self._dropped_lines = dropped_lines
+
+    def collect(self) -> Iterable[Metric]:
+        if self._in_flight is not None:
+            gauge = GaugeMetricFamily(
+                "router_in_flight", "Requests running on each provider.", labels=("provider",)
+            )
+            for provider, running in self._in_flight().items():
+                gauge.add_metric((provider,), running)
+            yield gauge
+        if self._dropped_lines is not None:
+            yield CounterMetricFamily(
+                "router_log_lines_dropped",
+                "Access log lines that could not be written.",
+                value=self._dropped_lines(),
+            )
+
+
+def _model_label(attempt: AttemptRecord) -> str:
+    # A passthrough deployment carries whatever name the client asked for.
+    return PASSTHROUGH if attempt.deployment.startswith("*@") else attempt.model
