@@ -1,0 +1,80 @@
+"""Loads the routing config: files to JSON to a compiled table, every finding with its place.
+
+What the keys mean is declared in the core alone; this room only reads, joins and points.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from router_service.config.diagnostics import (
+    DocumentError,
+    LocatedDiagnostic,
+    in_reading_order,
+    listing,
+)
+from router_service.config.include import read_with_includes
+from router_service.config.places import Places
+from router_service.core import Table
+from router_service.errors import ConfigRejected
+
+if TYPE_CHECKING:
+    from router_service.core import Diagnostic
+
+REFERENCE_CONFIG = Path(__file__).with_name("model-mappings.yaml")
+"""The reference fleet that ships with the package; used where no config is named."""
+
+
+def load_table(path: Path | str = REFERENCE_CONFIG) -> Table:
+    """Compile a routing config.
+
+    Raises ConfigRejected whose diagnostics are LocatedDiagnostic, warnings among them.
+    """
+    table, found = _compile(Path(path))
+    if table is None:
+        raise ConfigRejected(listing(found), found)
+    return table
+
+
+def check(path: Path | str) -> list[LocatedDiagnostic]:
+    """Every error and warning of a routing config, in reading order; empty where it is clean."""
+    return _compile(Path(path))[1]
+
+
+def _compile(path: Path) -> tuple[Table | None, list[LocatedDiagnostic]]:
+    """A table where there is no error, and all findings."""
+    try:
+        document = read_with_includes(path)
+    except DocumentError as problem:
+        return None, [problem.diagnostic]
+    found = list(document.problems)
+    table: Table | None = None
+    if not document.complete:
+        return None, in_reading_order(found)
+    try:
+        table = Table.compile(json.dumps(document.value, allow_nan=False).encode())
+        found += _located(table.warnings, document.places)
+    except ConfigRejected as rejected:
+        found += _located(rejected.diagnostics, document.places)
+    return (None if document.problems else table), in_reading_order(found)
+
+
+def _located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedDiagnostic]:
+    located = []
+    for item in diagnostics:
+        place = places.locate(item.pointer, at_key=item.at_key, offset=item.offset)
+        located.append(
+            LocatedDiagnostic(
+                file=place.file,
+                line=place.line,
+                column=place.column,
+                severity="warning" if item.severity == "warning" else "error",
+                code=item.code,
+                message=item.message,
+                suggestion=item.suggestion,
+            )
+        )
+    return located
