@@ -1,0 +1,71 @@
+"""One connector per provider, each speaking one wire protocol over one shared HTTP session.
+A new kind of backend is one module that implements WireProtocol, and one line in CONNECTORS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import aiohttp
+
+from router_service.connectors.connector import MAX_WHOLE, HttpConnector, WireProtocol
+from router_service.connectors.credentials import read_credential
+from router_service.connectors.failures import Failures
+from router_service.connectors.ollama import OllamaProtocol
+from router_service.connectors.openai import OpenAiProtocol, Overlay
+
+__all__ = ["CONNECTORS", "HttpConnector", "Overlay", "ProviderSpec", "build", "open_session"]
+
+KEEPALIVE_S = 4.0
+"""Servers commonly close idle connections after 5 s; reusing one just then would lose a request."""
+
+CONNECTORS: dict[str, Callable[[Failures, Overlay], WireProtocol]] = {
+    "openai": OpenAiProtocol,
+    "vllm": OpenAiProtocol,
+    "ollama": lambda failures, _overlay: OllamaProtocol(failures),
+}
+
+
+class ProviderSpec(Protocol):
+    """What a connector needs to know of its provider; core.Provider fits."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def credential(self) -> str | None: ...
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The one session all connectors share. Call it on the running loop; the caller closes it.
+
+    It never queues and never times out by itself: capacity is the core's, limits are each call's.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+    )
+
+
+def build(
+    provider: ProviderSpec,
+    session: aiohttp.ClientSession,
+    *,
+    overlay: Overlay,
+    environ: Mapping[str, str] = os.environ,
+    max_whole: int = MAX_WHOLE,
+) -> HttpConnector:
+    """The connector of one provider. `max_whole` bounds whole answers, bytes.
+
+    The key is looked up here, once. A missing one fails each call, not the start. Raises KeyError
+    for a kind that CONNECTORS does not hold.
+    """
+    credential = read_credential(provider.credential, environ)
+    failures = Failures(provider.id, credential.key)
+    protocol = CONNECTORS[provider.kind](failures, overlay)
+    return HttpConnector(protocol, session, provider.base_url, credential, failures, max_whole)

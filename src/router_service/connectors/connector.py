@@ -1,0 +1,190 @@
+"""Carries out one attempt over HTTP, the same way for every wire protocol.
+A protocol only translates: it is handed bytes and gives back bytes, chunks and answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
+
+import aiohttp
+from multidict import CIMultiDict
+
+from router_service.connectors.credentials import Credential
+from router_service.connectors.decoder import StreamDecoder
+from router_service.connectors.documents import parse
+from router_service.connectors.exchange import MAX_ERROR_BODY, Exchange
+from router_service.connectors.failures import JSON_TYPE, Failures
+from router_service.errors import InvalidRequest, UpstreamError
+from router_service.types import (
+    Event,
+    Limits,
+    Operation,
+    OutcomeClass,
+    Started,
+    UpstreamCall,
+    Whole,
+)
+
+MAX_WHOLE = 64 * 1024 * 1024
+"""Bytes of a whole answer, unpacked."""
+
+FRAMING_HEADERS = ("host", "content-length", "transfer-encoding", "connection")
+"""Headers that describe one connection; those of the client's say nothing about ours."""
+
+
+class WireProtocol(Protocol):
+    """One provider's API as pure translation."""
+
+    stream_types: frozenset[str]
+    """Media types a streamed answer may have."""
+    models_path: str
+
+    def request(self, call: UpstreamCall) -> tuple[str, bytes]:
+        """Path below the base URL, and body. Raises UpstreamError, InvalidRequest or ValueError."""
+
+    def decoder(self, call: UpstreamCall) -> StreamDecoder: ...
+
+    def whole(self, call: UpstreamCall, body: bytes) -> Whole:
+        """A whole answer, checked and translated. Raises UpstreamError or ValueError."""
+
+    def model_names(self, body: bytes) -> list[str]:
+        """Names in the answer to models_path. Raises ValueError."""
+
+
+class HttpConnector:
+    """types.Connector for one provider, whatever its protocol."""
+
+    def __init__(
+        self,
+        protocol: WireProtocol,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        credential: Credential,
+        failures: Failures,
+        max_whole: int = MAX_WHOLE,
+    ) -> None:
+        self._protocol = protocol
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._credential = credential
+        self._failures = failures
+        self._max_whole = max_whole
+        self.malformed_events = 0
+        """Stream events skipped because they could not be read, since the start."""
+
+    async def events(self, call: UpstreamCall) -> AsyncGenerator[Event, None]:
+        """See types.Connector."""
+        exchange = Exchange(self._failures, call.limits, stream=call.stream)
+        try:
+            await self._send(exchange, call)
+            yield Started(exchange.status)
+            if not call.stream:
+                yield await self._whole(exchange, call)
+                return
+            decoder = self._protocol.decoder(call)
+            await self._check_stream_type(exchange)
+            try:
+                while not decoder.ended and (data := await self._next(exchange, decoder)):
+                    for delta in decoder.feed(data):
+                        yield delta
+                for delta in decoder.flush():
+                    yield delta
+            finally:
+                self.malformed_events += decoder.malformed
+            finished = decoder.finished()
+            if finished is None:
+                raise self._failures.cut(
+                    "the stream ended without a finish reason", content_seen=decoder.content_seen
+                )
+            await exchange.drain()
+            yield finished
+        finally:
+            exchange.close()
+
+    async def probe(self, timeout_s: float) -> list[str]:
+        """Names of the models the provider lists. Raises UpstreamError."""
+        limits = Limits(timeout_s, timeout_s, timeout_s, timeout_s)
+        exchange = Exchange(self._failures, limits, stream=False)
+        try:
+            url = self._base_url + self._protocol.models_path
+            await self._open(exchange, "GET", url, self._headers({}))
+            body = await exchange.whole(self._max_whole)
+        finally:
+            exchange.close()
+        try:
+            return self._protocol.model_names(body)
+        except ValueError as error:
+            raise self._failures.unreadable(str(error)) from error
+
+    async def close(self) -> None:
+        """Nothing to do: connections belong to the session, which its owner closes."""
+
+    async def _send(self, exchange: Exchange, call: UpstreamCall) -> None:
+        try:
+            if call.stream and call.operation is Operation.EMBEDDING:
+                raise InvalidRequest('embeddings are never streamed; leave out "stream"', "stream")
+            path, body = self._protocol.request(call)
+        except (InvalidRequest, ValueError) as error:
+            raise self._failures.of(OutcomeClass.INVALID_REQUEST, str(error), status=400) from error
+        headers = self._headers(call.headers)
+        headers["Content-Type"] = JSON_TYPE
+        await self._open(exchange, "POST", self._base_url + path, headers, body)
+
+    async def _open(
+        self,
+        exchange: Exchange,
+        method: str,
+        url: str,
+        headers: CIMultiDict[str],
+        body: bytes | None = None,
+    ) -> None:
+        if self._credential.problem is not None:
+            raise self._failures.of(OutcomeClass.UNAUTHORIZED, self._credential.problem)
+        if self._session.closed:
+            raise self._failures.of(OutcomeClass.UNREACHABLE, "this process is stopping")
+        try:
+            await exchange.open(self._session, method, url, headers, body)
+        except ValueError as error:
+            # aiohttp refuses header values that would break out of their line.
+            raise self._failures.of(
+                OutcomeClass.INVALID_REQUEST, f"a header cannot be sent: {error}", status=400
+            ) from error
+
+    def _headers(self, extra: Mapping[str, str]) -> CIMultiDict[str]:
+        headers = CIMultiDict(extra)
+        for name in FRAMING_HEADERS:
+            headers.pop(name, None)
+        if self._credential.key is not None:
+            headers["Authorization"] = f"Bearer {self._credential.key}"
+        return headers
+
+    async def _whole(self, exchange: Exchange, call: UpstreamCall) -> Whole:
+        body = await exchange.whole(self._max_whole)
+        try:
+            if (failure := self._failures.in_band(parse(body), content_seen=False)) is not None:
+                raise failure
+            return self._protocol.whole(call, body)
+        except ValueError as error:
+            raise self._failures.unreadable(str(error)) from error
+
+    async def _check_stream_type(self, exchange: Exchange) -> None:
+        found = exchange.content_type
+        if found is None or found in self._protocol.stream_types:
+            return
+        try:
+            document = parse(await exchange.whole(MAX_ERROR_BODY))
+        except ValueError:
+            document = None
+        raise self._failures.in_band(document, content_seen=False) or self._failures.unreadable(
+            f"a stream was asked for, {found} came"
+        )
+
+    async def _next(self, exchange: Exchange, decoder: StreamDecoder) -> bytes:
+        exchange.flowing = decoder.content_seen
+        try:
+            return await exchange.read()
+        except UpstreamError:
+            # Every finish reason is in: a lost end mark takes nothing away from the answer.
+            if decoder.finished() is None:
+                raise
+            return b""

@@ -1,0 +1,69 @@
+"""Reading and writing the JSON that providers exchange with us.
+Nothing here trusts its input: what does not fit reads as None, as empty, or raises ValueError."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from router_service.types import Usage
+
+Document = dict[str, Any]
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON value in `raw`. Raises ValueError for anything else, however deeply nested."""
+    try:
+        return json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def parse_object(raw: bytes) -> Document:
+    """As parse, for an object. Raises ValueError."""
+    value = parse(raw)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def dump(value: Any) -> bytes:
+    """Compact JSON; ASCII only, so that lone surrogates survive."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def as_object(value: object) -> Document:
+    """`value` if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """`value` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str:
+    """`value` if it is a string, made encodable as UTF-8, else an empty one."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def as_name(value: object) -> str | None:
+    """`value` if it is a string with something in it."""
+    return as_text(value) or None
+
+
+def as_count(value: object) -> int | None:
+    """`value` if it is a whole number from zero up."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
+
+
+def usage_of(prompt_tokens: object, completion_tokens: object) -> Usage | None:
+    """Token counts, where the provider gave at least one of them."""
+    prompt, completion = as_count(prompt_tokens), as_count(completion_tokens)
+    if prompt is None and completion is None:
+        return None
+    return Usage(prompt or 0, completion or 0)

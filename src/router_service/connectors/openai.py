@@ -1,0 +1,141 @@
+"""The OpenAI API, as vLLM, llama.cpp, llama-cpp-python, Hugging Face and many others serve it.
+Bodies pass through as they are, both ways; only the model name and the stream flag are set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from router_service.connectors.decoder import StreamDecoder
+from router_service.connectors.documents import (
+    Document,
+    as_list,
+    as_name,
+    as_object,
+    as_text,
+    dump,
+    parse_object,
+    usage_of,
+)
+from router_service.connectors.failures import Failures
+from router_service.connectors.sse import SseParser
+from router_service.types import Delta, Finished, Operation, UpstreamCall, Usage, Whole
+
+Overlay = Callable[[bytes, bytes], bytes]
+"""core.overlay: sets the top-level members of the second JSON object in the first."""
+
+PATHS = {
+    Operation.CHAT: "/chat/completions",
+    Operation.COMPLETION: "/completions",
+    Operation.EMBEDDING: "/embeddings",
+}
+END_MARK = b"[DONE]"
+CONTENT_MEMBERS = (
+    "content",
+    "tool_calls",
+    "function_call",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "audio",
+)
+"""Members of a delta that hold something a reader would see."""
+
+
+class OpenAiProtocol:
+    """connector.WireProtocol for the OpenAI API."""
+
+    stream_types = frozenset({"text/event-stream"})
+    models_path = "/models"
+
+    def __init__(self, failures: Failures, overlay: Overlay) -> None:
+        self._failures = failures
+        self._overlay = overlay
+
+    def request(self, call: UpstreamCall) -> tuple[str, bytes]:
+        changes: Document = {"model": call.upstream_model}
+        if call.operation is not Operation.EMBEDDING:
+            changes["stream"] = call.stream
+        return PATHS[call.operation], self._overlay(call.body, dump(changes))
+
+    def decoder(self, call: UpstreamCall) -> StreamDecoder:
+        return OpenAiDecoder(self._failures)
+
+    def whole(self, call: UpstreamCall, body: bytes) -> Whole:
+        document = parse_object(body)
+        wanted = "data" if call.operation is Operation.EMBEDDING else "choices"
+        if not as_list(document.get(wanted)):
+            raise ValueError(f'"{wanted}" is missing or empty')
+        choice = _first_choice(as_list(document.get("choices")))
+        return Whole(
+            body=body,
+            text=_text_of(as_object(choice.get("message")), choice),
+            finish_reason=as_name(choice.get("finish_reason")),
+            usage=_usage_in(document),
+            served_model=as_name(document.get("model")),
+        )
+
+    def model_names(self, body: bytes) -> list[str]:
+        models = parse_object(body).get("data")
+        if not isinstance(models, list):
+            raise ValueError('"data" is missing from the list of models')
+        return [name for model in models if (name := as_name(as_object(model).get("id")))]
+
+
+class OpenAiDecoder(StreamDecoder):
+    """Follows the choices of one stream and passes its chunks on untouched."""
+
+    def __init__(self, failures: Failures) -> None:
+        super().__init__(SseParser(), failures)
+        self._finish_reasons: dict[int, str | None] = {}
+        self._usage: Usage | None = None
+        self._served_model: str | None = None
+
+    def finished(self) -> Finished | None:
+        if not self._finish_reasons or None in self._finish_reasons.values():
+            return None
+        first = self._finish_reasons[min(self._finish_reasons)]
+        return Finished(first or "", self._usage, self._served_model)
+
+    def _is_end_mark(self, payload: bytes) -> bool:
+        return payload.strip() == END_MARK
+
+    def _translate(self, document: Document, raw: bytes) -> Iterable[Delta]:
+        choices = document.get("choices")
+        if choices is not None and not isinstance(choices, list):
+            raise ValueError('"choices" is not a list')
+        self._usage = _usage_in(document) or self._usage
+        self._served_model = as_name(document.get("model")) or self._served_model
+        text, content = "", False
+        for choice in map(as_object, choices or ()):
+            index = _index_of(choice)
+            delta = as_object(choice.get("delta"))
+            content = content or _has_content(delta, choice)
+            if index == 0:
+                text += _text_of(delta, choice)
+            reason = as_name(choice.get("finish_reason"))
+            self._finish_reasons[index] = reason or self._finish_reasons.get(index)
+        return (Delta(raw, text, content),)
+
+
+def _index_of(choice: Document) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
+
+
+def _first_choice(choices: list[Any]) -> Document:
+    return next((c for c in map(as_object, choices) if _index_of(c) == 0), {})
+
+
+def _text_of(message: Document, choice: Document) -> str:
+    """The text of a chat message or delta, else that of a plain completion's choice."""
+    return as_text(message.get("content")) or as_text(choice.get("text"))
+
+
+def _has_content(delta: Document, choice: Document) -> bool:
+    return bool(choice.get("text")) or any(delta.get(member) for member in CONTENT_MEMBERS)
+
+
+def _usage_in(document: Document) -> Usage | None:
+    usage = as_object(document.get("usage"))
+    return usage_of(usage.get("prompt_tokens"), usage.get("completion_tokens"))
