@@ -18,14 +18,12 @@ from router_service.config.diagnostics import (
 )
 from router_service.config.include import read_with_includes
 from router_service.config.places import Places
+from router_service.config.reference import REFERENCE_CONFIG
 from router_service.core import Table
 from router_service.errors import ConfigRejected
 
 if TYPE_CHECKING:
     from router_service.core import Diagnostic
-
-REFERENCE_CONFIG = Path(__file__).with_name("model-mappings.yaml")
-"""The reference fleet that ships with the package; used where no config is named."""
 
 
 def load_table(path: Path | str = REFERENCE_CONFIG) -> Table:

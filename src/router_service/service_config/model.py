@@ -1,0 +1,164 @@
+"""The service config as frozen types, declared once: defaults, bounds and descriptions.
+
+It says how this process listens, limits and logs; where requests go is the routing config's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+from router_service.config.reference import REFERENCE_CONFIG
+
+MIB = 1024 * 1024
+
+_NEVER_FORWARDED = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "cookie",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    """Relative paths are relative to the file they stand in, like include."""
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder) / path.expanduser()
+
+
+def _log_destination(text: str, info: ValidationInfo) -> str:
+    if text in ("stderr", "off"):
+        return text
+    return str(_beside_the_file(Path(text), info))
+
+
+def _forwardable(name: str) -> str:
+    lowered = name.lower()
+    if lowered in _NEVER_FORWARDED:
+        raise ValueError(f"{lowered} is never forwarded: it belongs to this hop alone")
+    return lowered
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
+Host = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="address to listen on; beyond loopback API keys are required",
+    ),
+]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+HeaderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"), AfterValidator(_forwardable)
+]
+Port = Annotated[int, Field(ge=0, le=65_535, description="port, 0 to 65535; 0 takes any free one")]
+
+
+class Section(BaseModel):
+    """What all sections share: immutable, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class GrpcConfig(Section):
+    host: Host = "127.0.0.1"
+    port: Port = 50_051
+    max_message_bytes: int = Field(
+        default=20 * MIB, ge=1024, le=1024 * MIB, description="largest message received, bytes"
+    )
+
+
+class HttpConfig(Section):
+    host: Host = "127.0.0.1"
+    port: Port = 4000
+    max_body_bytes: int = Field(
+        default=16 * MIB, ge=1024, le=1024 * MIB, description="largest request body, bytes"
+    )
+
+
+class AuthConfig(Section):
+    api_keys_file: FilePath | None = Field(
+        default=None, description="file of API keys, one `name:key` or bare key on each line"
+    )
+    api_keys_env: str = Field(
+        default="ROUTER_SERVICE_API_KEYS",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="name of the environment variable that holds API keys",
+    )
+
+
+class LimitsConfig(Section):
+    max_concurrent: int = Field(
+        default=512,
+        ge=1,
+        le=100_000,
+        description="requests carried out at once, both faces together",
+    )
+    max_queue: int = Field(
+        default=512,
+        ge=0,
+        le=100_000,
+        description="requests waiting for room; more are refused at once",
+    )
+    queue_timeout_s: Seconds = Field(default=5, description="longest wait for room, seconds")
+    drain_timeout_s: Seconds = Field(
+        default=30,
+        description="time running requests get to finish when the service stops, seconds",
+    )
+    stream_timeout_s: Seconds = Field(
+        default=600, description="deadline of a streamed request whose caller names none, seconds"
+    )
+
+
+class LoggingConfig(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severe messages shown"
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="form of the messages on stderr"
+    )
+    access_log: Annotated[str, Field(min_length=1), AfterValidator(_log_destination)] = Field(
+        default="stderr", description="where the line per request goes: stderr, off, or a file path"
+    )
+
+
+class RoutingConfig(Section):
+    config: FilePath = Field(
+        default=REFERENCE_CONFIG,
+        description="routing config; the shipped reference fleet by default",
+    )
+
+
+class ServiceConfig(Section):
+    """The whole service config. Every key has a default."""
+
+    grpc: GrpcConfig = GrpcConfig()
+    http: HttpConfig = HttpConfig()
+    auth: AuthConfig = AuthConfig()
+    limits: LimitsConfig = LimitsConfig()
+    logging: LoggingConfig = LoggingConfig()
+    forward_headers: Annotated[tuple[HeaderName, ...], AfterValidator(_distinct)] = Field(
+        default=(),
+        max_length=64,
+        description="client headers sent upstream, besides tracing headers",
+    )
+    routing: RoutingConfig = RoutingConfig()
