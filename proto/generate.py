@@ -28,7 +28,7 @@ def _compile(outputs: list[str], files: list[Path]) -> None:
 
 
 def stale(fresh: Path) -> list[str]:
-    """Paths below src/ whose committed text differs from the fresh one, or is missing or left over."""
+    """Paths below src/ that are missing, left over, or differ from the fresh text."""
     wanted = {file.relative_to(fresh) for file in fresh.rglob("*_pb2*.py*")}
     present = {
         file.relative_to(OUT)

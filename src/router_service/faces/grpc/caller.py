@@ -1,0 +1,51 @@
+"""Who calls: principal, request id and headers, read once from a call's metadata.
+Keys and routing metadata never travel further than this."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc.aio
+
+from router_service.faces.auth import Keys, presented_key
+
+REQUEST_ID = "x-request-id"
+MAX_REQUEST_ID = 128
+
+_SECRETS = ("authorization", "x-api-key", "api-key")
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One call's sender. headers are its text metadata without keys, names lower-cased."""
+
+    request_id: str
+    principal: str
+    headers: Mapping[str, str]
+
+
+def headers_of(context: Context) -> dict[str, str]:
+    """The call's text metadata; gRPC has lower-cased the names and bounded the whole."""
+    return {
+        name: value for name, value in context.invocation_metadata() or () if type(value) is str
+    }
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The client's x-request-id if it is at most 128 visible ASCII characters, else a new one."""
+    given = headers.get(REQUEST_ID, "")
+    sane = 0 < len(given) <= MAX_REQUEST_ID and given.isascii() and given.isprintable()
+    return given if sane and " " not in given else secrets.token_hex(16)
+
+
+def identify(headers: dict[str, str], request_id: str, keys: Keys) -> Caller:
+    """Check the key and drop it from the headers. Raises Unauthenticated."""
+    principal = keys.check(presented_key(headers))
+    for name in _SECRETS:
+        headers.pop(name, None)
+    return Caller(request_id, principal, headers)

@@ -1,0 +1,258 @@
+"""Our frozen types as wire messages. A Route answer is built here on the hot path, so whatever is
+the same for every request to a provider is built once per routing config."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from router_service.core import Decision, Hop, Skip
+from router_service.serving.ports import RequestService
+from router_service.types import (
+    Answer,
+    AttemptRecord,
+    Delta,
+    Finished,
+    Opened,
+    OutcomeClass,
+    Served,
+    Usage,
+)
+from router_service.v1 import router_pb2, types_pb2
+
+_KINDS = {
+    "ollama": types_pb2.PROVIDER_KIND_OLLAMA,
+    "openai": types_pb2.PROVIDER_KIND_OPENAI,
+    "vllm": types_pb2.PROVIDER_KIND_VLLM,
+}
+_LOCATIONS = {"local": types_pb2.LOCATION_LOCAL, "cloud": types_pb2.LOCATION_CLOUD}
+_TIERS = {
+    "cloud_premium": types_pb2.TIER_CLOUD_PREMIUM,
+    "cloud_standard": types_pb2.TIER_CLOUD_STANDARD,
+    "cloud_entry": types_pb2.TIER_CLOUD_ENTRY,
+    "local": types_pb2.TIER_LOCAL,
+}
+_RULES = {
+    "exact": types_pb2.RULE_EXACT,
+    "pattern": types_pb2.RULE_PATTERN,
+    "capability": types_pb2.RULE_CAPABILITY,
+    "pool": types_pb2.RULE_POOL,
+    "size": types_pb2.RULE_SIZE,
+    "default": types_pb2.RULE_DEFAULT,
+}
+_COMPLEXITIES = {
+    "low": types_pb2.COMPLEXITY_LOW,
+    "medium": types_pb2.COMPLEXITY_MEDIUM,
+    "high": types_pb2.COMPLEXITY_HIGH,
+}
+REPORT_STATUSES = {
+    "accepted": router_pb2.REPORT_STATUS_ACCEPTED,
+    "duplicate": router_pb2.REPORT_STATUS_DUPLICATE,
+    "expired": router_pb2.REPORT_STATUS_EXPIRED,
+    "unknown": router_pb2.REPORT_STATUS_UNKNOWN,
+}
+_OUTCOME_CLASSES = {known: f"OUTCOME_CLASS_{known.name}" for known in OutcomeClass}
+
+
+class DecisionWriter:
+    """Decisions as messages; knows the providers' addresses through the request service."""
+
+    def __init__(self, requests: RequestService) -> None:
+        self._requests = requests
+        self._table_version = ""
+        self._providers: dict[str, types_pb2.Provider] = {}
+
+    def decision(self, decision: Decision, *, with_candidates: bool) -> types_pb2.Decision:
+        """The message of one decision; candidates are its plan and what was left out of it."""
+        providers = self._of_table(decision.table_version)
+        plan = decision.plan
+        message = types_pb2.Decision(
+            decision_id=decision.decision_id,
+            table_version=decision.table_version,
+            requested_model=decision.requested_model,
+            rule=_RULES.get(decision.rule),
+            matched=decision.matched,
+            strategy=decision.strategy,
+            targets=[self._target(hop, providers) for hop in plan],
+            complexity=_COMPLEXITIES.get(decision.complexity),
+            prompt_tokens=decision.prompt_tokens,
+            deprecated=decision.deprecated,
+            notes=decision.notes,
+            propensity=decision.propensity,
+            seed=decision.seed,
+        )
+        if permit := decision.permit:
+            message.targets[0].permit = permit
+            message.targets[0].permit_expires_us = decision.permit_expires_us
+        if with_candidates:
+            message.candidates.extend(_planned(place, hop) for place, hop in enumerate(plan, 1))
+            message.candidates.extend(map(skipped, decision.skipped))
+        return message
+
+    def explanation(self, document: Mapping[str, Any]) -> router_pb2.ExplainResponse:
+        """An explanation, from the JSON document the core writes."""
+        version = document["table_version"]
+        providers = self._of_table(version)
+        decision = types_pb2.Decision(
+            table_version=version,
+            requested_model=document.get("requested_model"),
+            rule=_RULES.get(document["rule"]),
+            matched=document.get("matched"),
+            strategy=document["strategy"],
+            targets=[self._explained_target(hop, providers) for hop in document["plan"]],
+            complexity=_COMPLEXITIES.get(document["complexity"]),
+            prompt_tokens=document["prompt_tokens"],
+            deprecated=document.get("deprecated"),
+            notes=document.get("notes"),
+            propensity=document.get("propensity"),
+            seed=document.get("seed"),
+            candidates=[_explained_candidate(seen) for seen in document["candidates"]],
+        )
+        text = json.dumps(document, ensure_ascii=False).encode("utf-8")
+        return router_pb2.ExplainResponse(decision=decision, explanation_json=text)
+
+    def _of_table(self, version: str) -> dict[str, types_pb2.Provider]:
+        if version != self._table_version:
+            self._table_version, self._providers = version, {}
+        return self._providers
+
+    def _provider(
+        self, provider_id: str, known: dict[str, types_pb2.Provider]
+    ) -> types_pb2.Provider:
+        message = known.get(provider_id)
+        if message is None:
+            message = known[provider_id] = self._read_provider(provider_id)
+        return message
+
+    def _read_provider(self, provider_id: str) -> types_pb2.Provider:
+        provider = self._requests.provider(provider_id)
+        return types_pb2.Provider(
+            id=provider.id,
+            kind=_KINDS.get(provider.kind),
+            base_url=provider.base_url,
+            location=_LOCATIONS.get(provider.location),
+            credential=provider.credential,
+            connect_timeout_us=provider.connect_us,
+            first_token_timeout_us=provider.first_token_us,
+            idle_timeout_us=provider.idle_us,
+        )
+
+    def _target(self, hop: Hop, providers: dict[str, types_pb2.Provider]) -> types_pb2.Target:
+        return types_pb2.Target(
+            deployment=hop.deployment,
+            model=hop.model,
+            upstream_model=hop.upstream_model,
+            provider=self._provider(hop.provider, providers),
+            tier=_TIERS.get(hop.tier) if hop.tier else None,
+            param_change_pct=hop.param_change_pct,
+        )
+
+    def _explained_target(
+        self, hop: Mapping[str, Any], providers: dict[str, types_pb2.Provider]
+    ) -> types_pb2.Target:
+        return types_pb2.Target(
+            deployment=hop.get("deployment"),
+            model=hop["model"],
+            upstream_model=hop.get("upstream_model"),
+            provider=self._provider(hop["provider"], providers),
+            tier=_TIERS.get(hop.get("tier") or ""),
+            param_change_pct=hop.get("param_change_pct"),
+        )
+
+
+def _planned(place: int, hop: Hop) -> types_pb2.Candidate:
+    return types_pb2.Candidate(
+        model=hop.model,
+        provider=hop.provider,
+        deployment=hop.deployment,
+        eligible=True,
+        reason=f"number {place} of the plan",
+    )
+
+
+def skipped(skip: Skip) -> types_pb2.Candidate:
+    """A deployment that was left out, and why."""
+    return types_pb2.Candidate(
+        model=skip.model, provider=skip.provider, deployment=skip.deployment, reason=skip.reason
+    )
+
+
+def _explained_candidate(seen: Mapping[str, Any]) -> types_pb2.Candidate:
+    return types_pb2.Candidate(
+        model=seen["model"],
+        provider=seen["provider"],
+        deployment=seen.get("deployment"),
+        eligible=seen["eligible"],
+        reason=seen.get("reason"),
+        score=seen.get("score"),
+    )
+
+
+def served(record: Served) -> types_pb2.Served:
+    """What really answered."""
+    return types_pb2.Served(
+        decision_id=record.decision_id,
+        request_id=record.request_id,
+        model=record.model,
+        provider=record.provider,
+        deployment=record.deployment,
+        upstream_model=record.upstream_model,
+        rule=_RULES.get(record.rule),
+        strategy=record.strategy,
+        attempts=record.attempts,
+        table_version=record.table_version,
+        deprecated=record.deprecated,
+    )
+
+
+def attempt(record: AttemptRecord) -> types_pb2.Attempt:
+    """One try, times in microseconds."""
+    outcome = types_pb2.Outcome(
+        outcome_class=_OUTCOME_CLASSES[record.outcome],
+        status=record.status,
+        ttft_us=None if record.ttft_s is None else round(record.ttft_s * 1e6),
+        total_us=round(record.total_s * 1e6),
+    )
+    return types_pb2.Attempt(
+        number=record.number,
+        model=record.model,
+        provider=record.provider,
+        deployment=record.deployment,
+        upstream_model=record.upstream_model,
+        outcome=outcome,
+        message=record.message,
+    )
+
+
+def answer(whole: Answer) -> router_pb2.GenerateResponse:
+    """A whole answer."""
+    return router_pb2.GenerateResponse(
+        served=served(whole.served),
+        text=whole.text,
+        finish_reason=whole.finish_reason,
+        usage=_usage(whole.usage),
+        body=whole.body,
+    )
+
+
+def event(item: Opened | Delta | Finished) -> router_pb2.GenerateStreamResponse:
+    """One event of a streamed answer."""
+    if isinstance(item, Delta):
+        delta = router_pb2.StreamDelta(text=item.text, raw=item.raw)
+        return router_pb2.GenerateStreamResponse(delta=delta)
+    if isinstance(item, Opened):
+        opened = router_pb2.StreamOpened(served=served(item.served))
+        return router_pb2.GenerateStreamResponse(opened=opened)
+    finished = router_pb2.StreamFinished(
+        finish_reason=item.finish_reason, usage=_usage(item.usage), served_model=item.served_model
+    )
+    return router_pb2.GenerateStreamResponse(finished=finished)
+
+
+def _usage(usage: Usage | None) -> types_pb2.Usage | None:
+    if usage is None:
+        return None
+    return types_pb2.Usage(
+        prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens
+    )

@@ -1,0 +1,223 @@
+"""RouterService: each call checked, handed to the request service, and answered or refused.
+Every error leaves through one place, so no call is left without a status."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+import grpc.aio
+
+from router_service.core import Decision
+from router_service.errors import Draining, InvalidRequest
+from router_service.faces.auth import Keys
+from router_service.faces.grpc import body, limits, replies, requests
+from router_service.faces.grpc.admin import refuse_unbuilt
+from router_service.faces.grpc.caller import (
+    REQUEST_ID,
+    Caller,
+    Context,
+    headers_of,
+    identify,
+    request_id_of,
+)
+from router_service.faces.grpc.errors import failure_of, item_error, status
+from router_service.faces.grpc.health import until_draining
+from router_service.serving.ports import RequestService
+from router_service.types import Answer, RouteQuery
+from router_service.v1 import router_pb2, router_pb2_grpc
+
+_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+Handler = Callable[["RouterService", Any, Context], Awaitable[Any]]
+Method = Callable[["RouterService", Any, Caller, Context], Awaitable[Any]]
+
+
+def ours_to_answer(error: BaseException) -> bool:
+    """Whether an error must become a status: all but our own cancelling and the process's end.
+
+    That includes what is no Exception, such as a panic of the core: the library would leave such a
+    call unanswered until its deadline.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or not task.cancelling()
+    return not isinstance(error, KeyboardInterrupt | SystemExit)
+
+
+def answering(method: Method) -> Handler:
+    """Makes a handler of a method: identifies the caller and turns every error into a status."""
+
+    @functools.wraps(method)
+    async def handler(self: RouterService, request: Any, context: Context) -> Any:
+        headers = headers_of(context)
+        request_id = request_id_of(headers)
+        try:
+            caller = identify(headers, request_id, self.keys)
+            reply = await method(self, request, caller, context)
+        except BaseException as error:
+            if not ours_to_answer(error):
+                raise
+            await _refuse(context, error, request_id)
+        context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        return reply
+
+    return handler
+
+
+async def _refuse(context: Context, error: BaseException, request_id: str) -> NoReturn:
+    told = status(failure_of(error, request_id), request_id)
+    trailing = (
+        (REQUEST_ID, request_id),
+        ("grpc-status-details-bin", told.SerializeToString()),
+    )
+    await context.abort(_STATUS_CODES[told.code], told.message, trailing)
+
+
+class RouterService(router_pb2_grpc.RouterServiceServicer):
+    """The servicer. Method names are the RPCs'; their contract is in proto/."""
+
+    def __init__(self, requests: RequestService, keys: Keys) -> None:
+        self.keys = keys
+        self._requests = requests
+        self._write = replies.DecisionWriter(requests)
+
+    @answering
+    async def Route(  # noqa: N802
+        self, request: router_pb2.RouteRequest, caller: Caller, _context: Context
+    ) -> router_pb2.RouteResponse:
+        decision = await self._requests.decide(requests.route_query(request, caller))
+        message = self._write.decision(decision, with_candidates=request.include_candidates)
+        return router_pb2.RouteResponse(decision=message)
+
+    @answering
+    async def RouteBatch(  # noqa: N802
+        self, request: router_pb2.RouteBatchRequest, caller: Caller, _context: Context
+    ) -> router_pb2.RouteBatchResponse:
+        if not request.requests:
+            raise InvalidRequest("requests: empty; send at least one request", "requests")
+        limits.count(len(request.requests), limits.MAX_BATCH, "requests")
+        read = [_query_or_error(item, caller) for item in request.requests]
+        queries = [item for item in read if isinstance(item, RouteQuery)]
+        decided = iter(await self._requests.decide_many(queries) if queries else ())
+        outcomes = (next(decided) if isinstance(item, RouteQuery) else item for item in read)
+        results = [
+            self._result(outcome, item, caller)
+            for outcome, item in zip(outcomes, request.requests, strict=True)
+        ]
+        return router_pb2.RouteBatchResponse(results=results)
+
+    @answering
+    async def RouteStream(  # noqa: N802
+        self,
+        items: AsyncIterator[router_pb2.RouteStreamRequest],
+        caller: Caller,
+        context: Context,
+    ) -> None:
+        serving = asyncio.create_task(self._route_each(items, caller, context))
+        draining = asyncio.create_task(until_draining(self._requests.ready))
+        try:
+            await asyncio.wait({serving, draining}, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                raise Draining("this router is stopping; open the stream again elsewhere or later")
+            await serving
+        finally:
+            serving.cancel()
+            draining.cancel()
+            await asyncio.gather(serving, draining, return_exceptions=True)
+
+    async def _route_each(
+        self,
+        items: AsyncIterator[router_pb2.RouteStreamRequest],
+        caller: Caller,
+        context: Context,
+    ) -> None:
+        async for item in items:
+            correlation_id = limits.name(item.correlation_id, "correlation_id")
+            outcome = await self._decide(item.route, caller)
+            result = self._result(outcome, item.route, caller)
+            await context.write(
+                router_pb2.RouteStreamResponse(correlation_id=correlation_id, result=result)
+            )
+
+    async def _decide(
+        self, request: router_pb2.RouteRequest, caller: Caller
+    ) -> Decision | BaseException:
+        try:
+            return await self._requests.decide(requests.route_query(request, caller))
+        except BaseException as error:
+            if not ours_to_answer(error):
+                raise
+            return error
+
+    def _result(
+        self,
+        outcome: Decision | BaseException,
+        request: router_pb2.RouteRequest,
+        caller: Caller,
+    ) -> router_pb2.RouteResult:
+        if isinstance(outcome, BaseException):
+            failure = failure_of(outcome, caller.request_id)
+            return router_pb2.RouteResult(error=item_error(failure))
+        message = self._write.decision(outcome, with_candidates=request.include_candidates)
+        return router_pb2.RouteResult(decision=message)
+
+    @answering
+    async def Explain(  # noqa: N802
+        self, request: router_pb2.ExplainRequest, caller: Caller, _context: Context
+    ) -> router_pb2.ExplainResponse:
+        document = await self._requests.explain(requests.route_query(request.route, caller))
+        return self._write.explanation(document)
+
+    @answering
+    async def ReportOutcome(  # noqa: N802
+        self, request: router_pb2.ReportOutcomeRequest, _caller: Caller, _context: Context
+    ) -> router_pb2.ReportOutcomeResponse:
+        permit, outcome = requests.reported(request)
+        did = self._requests.report(permit, outcome)
+        return router_pb2.ReportOutcomeResponse(status=replies.REPORT_STATUSES[did])
+
+    async def ReportFeedback(  # noqa: N802
+        self, _request: router_pb2.ReportFeedbackRequest, context: Context
+    ) -> NoReturn:
+        await refuse_unbuilt("ReportFeedback", context)
+
+    @answering
+    async def Generate(  # noqa: N802
+        self, request: router_pb2.GenerateRequest, caller: Caller, context: Context
+    ) -> router_pb2.GenerateResponse:
+        timeout_s = context.time_remaining()
+        answer = await self._requests.open(
+            await body.incoming(request, caller, timeout_s, stream=False)
+        )
+        if not isinstance(answer, Answer):
+            await answer.aclose()
+            raise TypeError("a stream came back where a whole answer was asked for")
+        return replies.answer(answer)
+
+    @answering
+    async def GenerateStream(  # noqa: N802
+        self, request: router_pb2.GenerateStreamRequest, caller: Caller, context: Context
+    ) -> None:
+        timeout_s = context.time_remaining()
+        stream = await self._requests.open(
+            await body.incoming(request.generate, caller, timeout_s, stream=True)
+        )
+        if isinstance(stream, Answer):
+            raise TypeError("a whole answer came back where a stream was asked for")
+        # Closed here and now, so that a caller who leaves stops the provider at once.
+        async with aclosing(stream):
+            async for item in stream:
+                await context.write(replies.event(item))
+
+
+def _query_or_error(
+    request: router_pb2.RouteRequest, caller: Caller
+) -> RouteQuery | InvalidRequest:
+    try:
+        return requests.route_query(request, caller)
+    except InvalidRequest as error:
+        return error

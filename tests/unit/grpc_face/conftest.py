@@ -1,0 +1,237 @@
+"""A real gRPC server on a free port over a fake request service, and stubs that call it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import grpc.aio
+import pytest
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from router_service.errors import RouterError
+from router_service.faces.auth import Keys
+from router_service.faces.grpc import bind, create_grpc_server
+from router_service.types import (
+    Answer,
+    Delta,
+    Finished,
+    Incoming,
+    Opened,
+    RouteQuery,
+    Served,
+    StreamItem,
+    Usage,
+)
+from router_service.v1 import admin_pb2_grpc, router_pb2_grpc
+
+PROVIDERS = {
+    "ollama": SimpleNamespace(
+        id="ollama",
+        kind="ollama",
+        base_url="http://127.0.0.1:11434",
+        location="local",
+        credential=None,
+        connect_us=1_000_000,
+        first_token_us=20_000_000,
+        idle_us=10_000_000,
+    ),
+    "ollama_cloud": SimpleNamespace(
+        id="ollama_cloud",
+        kind="ollama",
+        base_url="https://ollama.com",
+        location="cloud",
+        credential="OLLAMA_API_KEY",
+        connect_us=2_000_000,
+        first_token_us=30_000_000,
+        idle_us=15_000_000,
+    ),
+}
+
+
+def hop(model: str, provider: str, tier: str | None, change: float | None) -> SimpleNamespace:
+    return SimpleNamespace(
+        model=model,
+        provider=provider,
+        deployment=f"{model}@{provider}",
+        upstream_model=f"{model}-upstream",
+        tier=tier,
+        param_change_pct=change,
+    )
+
+
+def decision(model: str = "qwen2.5-coder:7b") -> SimpleNamespace:
+    """What the core's Decision shows of itself."""
+    return SimpleNamespace(
+        decision_id="d-1",
+        table_version="00ff00ff00ff00ff",
+        requested_model=model,
+        rule="exact",
+        matched=model,
+        strategy="direct",
+        complexity="low",
+        prompt_tokens=3,
+        plan=[hop(model, "ollama", "local", None), hop("big", "ollama_cloud", "cloud_entry", 49.5)],
+        skipped=[
+            SimpleNamespace(model="m", provider="p", deployment="m@p", reason="cooling down")
+        ],
+        notes=["a remark"],
+        deprecated=None,
+        propensity=0.5,
+        seed=2**64 - 1,
+        permit="opaque-permit",
+        permit_expires_us=1_700_000_000_000_000,
+    )
+
+
+def served(request_id: str = "r-1") -> Served:
+    return Served(
+        decision_id="d-1",
+        request_id=request_id,
+        model="qwen2.5-coder:7b",
+        provider="ollama",
+        deployment="qwen2.5-coder:7b@ollama",
+        upstream_model="qwen2.5-coder:7b",
+        rule="exact",
+        strategy="direct",
+        attempts=2,
+        table_version="00ff00ff00ff00ff",
+    )
+
+
+@dataclass
+class FakeRequests:
+    """A request service that remembers what it was asked and does as the test says."""
+
+    is_ready: bool = True
+    error: BaseException | None = None
+    """Raised by whatever is called."""
+    break_with: BaseException | None = None
+    """Raised by a stream after its first delta."""
+    hang: bool = False
+    """Never answer; a stream hangs after its first delta."""
+    document: dict[str, Any] = field(default_factory=dict)
+    seen: list[Any] = field(default_factory=list)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the provider's side was let go of."""
+
+    async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
+        self._see(incoming)
+        if json.loads(incoming.body).get("stream"):
+            return self._stream(incoming)
+        if self.hang:
+            await self._forever()
+        body = b'{"choices":[{"big":12345678901234567890}]}'
+        return Answer(served(incoming.request_id), body, "hi", "stop", Usage(3, 5))
+
+    async def _stream(self, incoming: Incoming) -> AsyncGenerator[StreamItem, None]:
+        try:
+            yield Opened(served(incoming.request_id))
+            yield Delta(b'{"n":1}', "hel", content=True)
+            if self.hang:
+                await asyncio.Event().wait()
+            if self.break_with is not None:
+                raise self.break_with
+            yield Delta(b'{"n":2}', "lo", content=True)
+            yield Finished("stop", Usage(3, 2), "served-name")
+        finally:
+            self.cancelled.set()
+
+    async def decide(self, query: RouteQuery) -> Any:
+        self._see(query)
+        return decision(query.model)
+
+    async def decide_many(self, queries: Sequence[RouteQuery]) -> list[Any]:
+        return [await self._outcome(query) for query in queries]
+
+    async def _outcome(self, query: RouteQuery) -> Any:
+        try:
+            return await self.decide(query)
+        except RouterError as error:
+            return error
+
+    async def explain(self, query: RouteQuery) -> dict[str, Any]:
+        self._see(query)
+        return self.document
+
+    def report(self, permit: str, outcome: Any) -> str:
+        self._see((permit, outcome))
+        return permit
+
+    def provider(self, provider_id: str) -> Any:
+        return PROVIDERS[provider_id]
+
+    def models(self) -> Sequence[Any]:
+        return ()
+
+    def capabilities(self) -> Sequence[str]:
+        return ()
+
+    def pools(self) -> Sequence[str]:
+        return ()
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def _see(self, what: Any) -> None:
+        self.seen.append(what)
+        if self.error is not None:
+            raise self.error
+
+    async def _forever(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+
+
+@dataclass
+class Face:
+    """A running server and stubs that call it."""
+
+    server: grpc.aio.Server
+    port: int
+    channel: grpc.aio.Channel
+    router: Any
+    admin: Any
+
+    @staticmethod
+    async def failure(call: Any) -> tuple[grpc.StatusCode, str, list[Any], grpc.aio.AioRpcError]:
+        """Code, message and unpacked details of a call that must fail."""
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        error = caught.value
+        status: status_pb2.Status | None = rpc_status.from_call(error)
+        details = list(status.details) if status is not None else []
+        return error.code(), error.details() or "", details, error
+
+
+@pytest.fixture
+def requests() -> FakeRequests:
+    return FakeRequests()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys({})
+
+
+@pytest.fixture
+def config() -> Any:
+    return SimpleNamespace(grpc=SimpleNamespace(max_message_bytes=20 * 1024 * 1024))
+
+
+@pytest.fixture
+async def face(requests: FakeRequests, keys: Keys, config: Any) -> AsyncIterator[Face]:
+    server = create_grpc_server(requests, keys=keys, config=config)
+    port = bind(server, "127.0.0.1", 0)
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        router = router_pb2_grpc.RouterServiceStub(channel)
+        yield Face(server, port, channel, router, admin_pb2_grpc.AdminServiceStub(channel))
+    await server.stop(None)
