@@ -1,0 +1,142 @@
+"""Reads an HTTP request into our types: id, deadline, headers and a body that is bounded while it
+comes in. Nothing here looks inside the body."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from secrets import token_hex
+
+from aiohttp import web
+from aiohttp.http_exceptions import ContentEncodingError
+
+from router_service.errors import BodyTooLarge, InvalidRequest
+from router_service.faces.http.errors import HttpProblem
+
+MAX_REQUEST_ID = 128
+MAX_TIMEOUT_S = 86_400.0
+
+_CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the guard found out about a request before its endpoint sees it."""
+
+    principal: str
+    request_id: str
+
+
+Endpoint = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+"""Answers one request of a known caller. It may raise RouterError."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What one HTTP request may take."""
+
+    max_body_bytes: int = 16 * 1024 * 1024
+    """Largest request body, after decompression (`http.max_body_bytes`)."""
+    body_timeout_s: float = 30.0
+    """Longest time for the whole body to arrive."""
+    write_timeout_s: float = 30.0
+    """Longest time a streaming client may leave a full buffer unread."""
+
+
+def request_id_of(request: web.Request) -> str:
+    """The client's x-request-id if it is at most 128 visible ASCII characters, else a new one."""
+    given = request.headers.get("x-request-id")
+    if (
+        given
+        and len(given) <= MAX_REQUEST_ID
+        and all("!" <= character <= "~" for character in given)
+    ):
+        return given
+    return token_hex(16)
+
+
+def timeout_of(request: web.Request) -> float | None:
+    """The deadline the client asks for in x-request-timeout, seconds. Raises InvalidRequest."""
+    given = request.headers.get("x-request-timeout")
+    if not given:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= MAX_TIMEOUT_S:
+        raise InvalidRequest(
+            f"header x-request-timeout: {given[:40]!r} is not a number of seconds above 0 and at "
+            f"most {MAX_TIMEOUT_S:.0f}",
+            param="x-request-timeout",
+        )
+    return seconds
+
+
+def headers_of(request: web.Request) -> dict[str, str]:
+    """The client's headers, names lower-cased, without its credentials: those are for us alone."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    for name in _CREDENTIALS & headers.keys():
+        del headers[name]
+    return headers
+
+
+async def read_body(request: web.Request, limits: HttpLimits) -> bytes:
+    """The whole body. Raises BodyTooLarge as soon as it is known to be, InvalidRequest for one that
+    cannot be decompressed, HttpProblem for a wrong media type (415) or a slow sender (408)."""
+    _check_media_type(request)
+    if (request.content_length or 0) > limits.max_body_bytes:
+        raise _too_large(limits)
+    try:
+        async with asyncio.timeout(limits.body_timeout_s):
+            return await _read_bounded(request, limits)
+    except TimeoutError:
+        raise HttpProblem(
+            408,
+            "body_timeout",
+            f"the request body did not arrive within {limits.body_timeout_s:g} s; send it faster",
+        ) from None
+    except (ContentEncodingError, web.RequestPayloadError):
+        raise InvalidRequest(
+            "the body is not what its Content-Encoding and Transfer-Encoding say; send it as it is "
+            "or gzip-compressed"
+        ) from None
+
+
+async def _read_bounded(request: web.Request, limits: HttpLimits) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > limits.max_body_bytes:
+            raise _too_large(limits)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limits: HttpLimits) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the request body is larger than {limits.max_body_bytes} bytes; send less or raise "
+        "http.max_body_bytes"
+    )
+
+
+def _check_media_type(request: web.Request) -> None:
+    """Refuse forms, and from a browser anything but JSON.
+
+    A web page may post text to a service on the visitor's own machine without asking; JSON makes
+    the browser ask first, and we never say yes. Other clients may leave the type out.
+    """
+    media_type = request.content_type if "content-type" in request.headers else ""
+    if media_type == _JSON or media_type.endswith("+json"):
+        return
+    if media_type.startswith("multipart/") or "origin" in request.headers:
+        raise HttpProblem(
+            415,
+            "unsupported_media_type",
+            f"Content-Type {media_type or 'is missing; it'} cannot be read here; "
+            f"send the body as {_JSON}",
+        )
