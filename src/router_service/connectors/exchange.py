@@ -1,5 +1,5 @@
 """One HTTP exchange with a provider, under the time limits of its attempt.
-Every wait goes through one place, which makes expired limits and lost connections UpstreamErrors."""
+Every wait goes through one place, where expired limits and lost connections get their class."""
 
 from __future__ import annotations
 
