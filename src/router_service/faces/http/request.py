@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from secrets import token_hex
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import ContentEncodingError
 
 from router_service.errors import BodyTooLarge, InvalidRequest
@@ -88,11 +88,14 @@ async def read_body(request: web.Request, limits: HttpLimits) -> bytes:
     """The whole body. Raises BodyTooLarge as soon as it is known to be, InvalidRequest for one that
     cannot be decompressed, HttpProblem for a wrong media type (415) or a slow sender (408)."""
     _check_media_type(request)
-    if (request.content_length or 0) > limits.max_body_bytes:
-        raise _too_large(limits)
+    _check_size(request.content_length or 0, limits)
     try:
+        if request.content.is_eof():  # all here already: no timer needed
+            body = request.content.read_nowait()
+            _check_size(len(body), limits)
+            return body
         async with asyncio.timeout(limits.body_timeout_s):
-            return await _read_bounded(request, limits)
+            return await _read_bounded(request.content, limits)
     except TimeoutError:
         raise HttpProblem(
             408,
@@ -106,22 +109,20 @@ async def read_body(request: web.Request, limits: HttpLimits) -> bytes:
         ) from None
 
 
-async def _read_bounded(request: web.Request, limits: HttpLimits) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size > limits.max_body_bytes:
-            raise _too_large(limits)
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+async def _read_bounded(content: StreamReader, limits: HttpLimits) -> bytes:
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        _check_size(len(body), limits)
+    return bytes(body)
 
 
-def _too_large(limits: HttpLimits) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"the request body is larger than {limits.max_body_bytes} bytes; send less or raise "
-        "http.max_body_bytes"
-    )
+def _check_size(size: int, limits: HttpLimits) -> None:
+    if size > limits.max_body_bytes:
+        raise BodyTooLarge(
+            f"the request body is larger than {limits.max_body_bytes} bytes; send less or raise "
+            "http.max_body_bytes"
+        )
 
 
 def _check_media_type(request: web.Request) -> None:
