@@ -24,9 +24,7 @@ from router_service._core import (
     Step,  # what a walk does next
     Table,  # a compiled, immutable routing config
     Walk,  # one request on its way through its plan
-    inspect,
-    inspect_text,
-    overlay,
+    overlay,  # set top-level members of a JSON body, the rest untouched
 )
 
 __all__ = [
@@ -46,8 +44,6 @@ __all__ = [
     "Step",
     "Table",
     "Walk",
-    "inspect",
-    "inspect_text",
     "now_us",
     "overlay",
 ]

@@ -142,8 +142,9 @@ class LoggingConfig(Section):
 
 
 class RoutingConfig(Section):
+    # A factory keeps this machine's path out of the JSON Schema.
     config: FilePath = Field(
-        default=REFERENCE_CONFIG,
+        default_factory=lambda: REFERENCE_CONFIG,
         description="routing config; the shipped reference fleet by default",
     )
 
@@ -161,4 +162,4 @@ class ServiceConfig(Section):
         max_length=64,
         description="client headers sent upstream, besides tracing headers",
     )
-    routing: RoutingConfig = RoutingConfig()
+    routing: RoutingConfig = Field(default_factory=RoutingConfig)

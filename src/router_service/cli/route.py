@@ -1,0 +1,184 @@
+"""`route`: explains a decision without carrying it out, by the same code as live traffic.
+
+Without a state file the fleet counts as idle and healthy, and the same seed gives the same answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from router_service.cli.failures import reported
+from router_service.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from router_service.core import Facts, Router, Table
+
+_MOST_PROMPT_BYTES = 64 * 1024 * 1024
+_MOST_TOKENS = 2**32 - 1
+_MOST_SEED = 2**64 - 1
+_EXAMPLES = """
+\b
+Examples:
+  router-service route --model code --prompt "print hello" --max-tokens 50
+  router-service route --model chat --header x-priority=high --stream --json
+  router-service route --header x-capability=analytical --prompt-file report.txt
+  cat report.txt | router-service route --model analytical --prompt-file -
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option(
+    "--config",
+    "routing",
+    type=click.Path(path_type=Path),
+    envvar="ROUTER_SERVICE_CONFIG",
+    help="Routing config. Default: ROUTER_SERVICE_CONFIG, else the shipped reference fleet.",
+)
+@click.option("--model", default="", help="Model, capability or pool asked for.")
+@click.option("--prompt", help="The prompt; - reads it from stdin.")
+@click.option(
+    "--prompt-file", type=click.Path(path_type=Path), help="File of the prompt; - is stdin."
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(1, _MOST_TOKENS), help="The request's max_tokens."
+)
+@click.option("--stream", is_flag=True, help="As if the answer were streamed.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME=VALUE", help="A request header; repeatable."
+)
+@click.option("--state", type=click.Path(path_type=Path), help="State snapshot to decide on.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, _MOST_SEED),
+    default=0,
+    show_default=True,
+    help="Seed for ties and shares.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+def route(
+    routing: Path | None,
+    model: str,
+    prompt: str | None,
+    prompt_file: Path | None,
+    max_tokens: int | None,
+    stream: bool,
+    headers: tuple[str, ...],
+    state: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Show where a request would go and why: rule, strategy, plan, every candidate."""
+    named = _header_map(headers)
+    if not model and not named.get("x-capability"):
+        raise click.UsageError("name a --model, or a capability by --header x-capability=NAME")
+    if prompt is not None and prompt_file is not None:
+        raise click.UsageError("give --prompt or --prompt-file, not both")
+    with reported(as_json=as_json):
+        text = _prompt_text(prompt, prompt_file)
+        decision = _explain(routing, model, text, max_tokens, stream, named, state, seed)
+        if as_json:
+            click.echo(json.dumps(decision, indent=2, ensure_ascii=False))
+        else:
+            from router_service.cli.decision_table import print_decision
+
+            print_decision(decision)
+
+
+def _explain(
+    routing: Path | None,
+    model: str,
+    prompt: str,
+    max_tokens: int | None,
+    stream: bool,
+    headers: dict[str, str],
+    state: Path | None,
+    seed: int,
+) -> dict[str, Any]:
+    from router_service.config.reference import REFERENCE_CONFIG
+    from router_service.config.routing import load_table
+    from router_service.core import Router, now_us
+
+    table = load_table(routing or REFERENCE_CONFIG)
+    facts = _facts(table, model, prompt, max_tokens, stream, headers)
+    router = Router(table, "cli")
+    if state is not None:
+        _restore(router, state)
+    decision: dict[str, Any] = json.loads(router.explain(facts, now_us(), seed))
+    return decision
+
+
+def _restore(router: Router, state: Path) -> None:
+    try:
+        unknown = router.restore(state.read_bytes())
+    except ValueError as problem:
+        raise InvalidRequest(f"{state}: not a usable state snapshot: {problem}") from None
+    if unknown:
+        names = ", ".join(unknown)
+        click.echo(f"{state}: ids this config does not know were left out: {names}", err=True)
+
+
+def _facts(
+    table: Table,
+    model: str,
+    prompt: str,
+    max_tokens: int | None,
+    stream: bool,
+    headers: dict[str, str],
+) -> Facts:
+    from router_service.core import Facts
+    from router_service.serving.attributes import attributes_from_headers
+
+    said = attributes_from_headers(headers)
+    return Facts(
+        model,
+        inspection=table.inspect_text(prompt),
+        capability=said.capability,
+        max_tokens=max_tokens,
+        stream=stream,
+        batch_size=said.batch_size,
+        batch_mode=said.batch_mode,
+        request_count=said.request_count,
+        quality_tier=said.quality_tier,
+        priority=said.priority,
+        session=said.session,
+        strategy=said.strategy,
+        chain=said.chain,
+        headers=[item for item in headers.items() if item[0] in table.condition_headers],
+        allowed=said.allowed,
+    )
+
+
+def _header_map(headers: tuple[str, ...]) -> dict[str, str]:
+    """Lower-cased names to values; the last of a name counts."""
+    named: dict[str, str] = {}
+    for header in headers:
+        name, equals, value = header.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(
+                f"{header!r} is not NAME=VALUE, as in x-priority=high", param_hint="--header"
+            )
+        named[name.strip().lower()] = value.strip()
+    return named
+
+
+def _prompt_text(prompt: str | None, file: Path | None) -> str:
+    """The prompt wherever it was given. Raises OSError or InvalidRequest."""
+    if file is None and prompt != "-":
+        return prompt or ""
+    if file is None or str(file) == "-":
+        source, raw = "stdin", sys.stdin.buffer.read(_MOST_PROMPT_BYTES + 1)
+    else:
+        source = str(file)
+        with file.open("rb") as opened:
+            raw = opened.read(_MOST_PROMPT_BYTES + 1)
+    if len(raw) > _MOST_PROMPT_BYTES:
+        raise InvalidRequest(f"{source}: a prompt is at most {_MOST_PROMPT_BYTES:,} bytes")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as problem:
+        raise InvalidRequest(f"{source}: byte {problem.start} is not UTF-8; save it so") from None
