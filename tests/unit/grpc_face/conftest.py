@@ -77,9 +77,7 @@ def decision(model: str = "qwen2.5-coder:7b") -> SimpleNamespace:
         complexity="low",
         prompt_tokens=3,
         plan=[hop(model, "ollama", "local", None), hop("big", "ollama_cloud", "cloud_entry", 49.5)],
-        skipped=[
-            SimpleNamespace(model="m", provider="p", deployment="m@p", reason="cooling down")
-        ],
+        skipped=[SimpleNamespace(model="m", provider="p", deployment="m@p", reason="cooling down")],
         notes=["a remark"],
         deprecated=None,
         propensity=0.5,
@@ -114,9 +112,13 @@ class FakeRequests:
     break_with: BaseException | None = None
     """Raised by a stream after its first delta."""
     hang: bool = False
-    """Never answer; a stream hangs after its first delta."""
+    """Wait to be released before answering; a stream waits after its first delta."""
     document: dict[str, Any] = field(default_factory=dict)
     seen: list[Any] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first call."""
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends the hanging."""
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the provider's side was let go of."""
 
@@ -125,7 +127,7 @@ class FakeRequests:
         if json.loads(incoming.body).get("stream"):
             return self._stream(incoming)
         if self.hang:
-            await self._forever()
+            await self._hang()
         body = b'{"choices":[{"big":12345678901234567890}]}'
         return Answer(served(incoming.request_id), body, "hi", "stop", Usage(3, 5))
 
@@ -134,7 +136,7 @@ class FakeRequests:
             yield Opened(served(incoming.request_id))
             yield Delta(b'{"n":1}', "hel", content=True)
             if self.hang:
-                await asyncio.Event().wait()
+                await self.release.wait()
             if self.break_with is not None:
                 raise self.break_with
             yield Delta(b'{"n":2}', "lo", content=True)
@@ -180,12 +182,13 @@ class FakeRequests:
 
     def _see(self, what: Any) -> None:
         self.seen.append(what)
+        self.asked.set()
         if self.error is not None:
             raise self.error
 
-    async def _forever(self) -> None:
+    async def _hang(self) -> None:
         try:
-            await asyncio.Event().wait()
+            await self.release.wait()
         finally:
             self.cancelled.set()
 
