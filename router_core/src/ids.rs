@@ -14,6 +14,12 @@ impl<T> Id<T> {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// An id without an arena, for tests of code that only compares ids.
+    #[cfg(test)]
+    pub fn nth(index: u32) -> Self {
+        Self(index, PhantomData)
+    }
 }
 
 impl<T> Clone for Id<T> {

@@ -379,3 +379,47 @@ impl Default for Settings {
         }
     }
 }
+
+impl ProviderKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ollama => "ollama",
+            Self::Openai => "openai",
+            Self::Vllm => "vllm",
+        }
+    }
+}
+
+impl Location {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Cloud => "cloud",
+        }
+    }
+}
+
+impl Tier {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CloudPremium => "cloud_premium",
+            Self::CloudStandard => "cloud_standard",
+            Self::CloudEntry => "cloud_entry",
+            Self::Local => "local",
+        }
+    }
+}
+
+impl Table {
+    /// The largest token count any rule can tell apart: counting further changes no decision.
+    #[must_use]
+    pub fn token_limit(&self) -> u32 {
+        let windows = self.deployments.iter().filter_map(|(_, d)| d.context_window);
+        let thresholds =
+            self.capabilities.iter().map(|(_, entry)| entry.parameters.context_threshold);
+        windows.chain(thresholds).max().unwrap_or(0).max(65_536).saturating_add(1)
+    }
+}

@@ -102,6 +102,15 @@ class Table:
     @property
     def token_limit(self) -> int:
         """The largest token count any rule can tell apart; counting stops there."""
+    def inspect(self, body: bytes, operation: str) -> Inspection:
+        """Read model, limits, features and token count of a request body in one pass.
+
+        operation is "chat", "completion" or "embedding". Raises errors.InvalidRequest naming the
+        place (line and column for malformed JSON, the field for a wrong type) and the fix. Bodies
+        past 64 KiB are read without the GIL; call it in a thread for those.
+        """
+    def inspect_text(self, text: str) -> Inspection:
+        """As inspect, for one bare prompt."""
 
 @final
 class Inspection:
@@ -123,17 +132,6 @@ class Inspection:
     def choices(self) -> int: ...
     @property
     def batch_size(self) -> int: ...
-
-def inspect(body: bytes, operation: str, token_limit: int) -> Inspection:
-    """Read model, limits, features and token count of a request body in one pass.
-
-    operation is "chat", "completion" or "embedding". Raises errors.InvalidRequest naming the place
-    (line and column for malformed JSON, the field for a wrong type) and the fix. Releases the GIL for
-    bodies past 64 KiB; call it in a thread for those.
-    """
-
-def inspect_text(text: str, token_limit: int) -> Inspection:
-    """As inspect, for one bare prompt."""
 
 def overlay(body: bytes, changes: bytes) -> bytes:
     """Set the top-level members of `changes` in `body`, both JSON objects.
@@ -286,7 +284,11 @@ class Step:
         """Wait this long, then call Router.resume."""
     @property
     def failed(self) -> str | None:
-        """Why the walk ends without an answer, in plain words."""
+        """Short name of why the walk ends without an answer: callers_fault, content_policy,
+        plan_exhausted, attempt_limit, budget_spent, no_room, deadline, stream_broken, cancelled."""
+    @property
+    def reason(self) -> str | None:
+        """With failed: the same in plain words."""
     @property
     def surface(self) -> int | None:
         """With failed: number of the attempt whose error the caller should see."""
@@ -359,10 +361,13 @@ class Router:
         """Outcome of a Route caller's own attempt: accepted, duplicate, expired or unknown."""
     def tick(self, now_us: int) -> int:
         """Expire permits; returns how many."""
-    def swap(self, table: Table, now_us: int) -> None: ...
-    def snapshot(self, now_us: int) -> bytes:
+    def swap(self, table: Table) -> None:
+        """Put a new table in place; requests under way finish on the one they started on."""
+    def snapshot(self) -> bytes:
         """State as versioned JSON."""
-    def restore(self, snapshot: bytes, now_us: int) -> None:
-        """Load a snapshot. Raises ValueError for one of another version."""
+    def restore(self, snapshot: bytes) -> list[str]:
+        """Load a snapshot's figures, for explanations and tests: no permit will give its in-flight
+        counts back. Returns the ids this table does not know. Raises ValueError for another version.
+        """
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""

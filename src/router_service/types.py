@@ -65,7 +65,7 @@ class UpstreamCall:
     stream: bool
     limits: Limits
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers to send besides the connector's own: request id, traceparent, listed client headers."""
+    """To send besides the connector's own: request id, traceparent, listed client headers."""
 
 
 # ── Events a connector yields ────────────────────────────────────────────────────────────────────
@@ -219,6 +219,8 @@ class RequestRecord:
     overhead_s: float
     usage: Usage | None
     table_version: str | None
+    provider: str | None = None
+    """The decision's first choice; a Route call has no attempts to tell it by."""
 
 
 class Observer(Protocol):

@@ -1,0 +1,141 @@
+//! The names that conditions read (R9), looked up in one request's facts and the view.
+
+use crate::complexity::Band;
+use crate::condition::{Condition, Value, Variable};
+use crate::eligibility::has_room;
+use crate::facts::Facts;
+use crate::size::parameters_in_name;
+use crate::table::{Location, PoolId, Provider, ProviderId, Table, Target};
+use crate::view::View;
+
+pub struct Conditions<'a, V> {
+    pub table: &'a Table,
+    pub view: &'a V,
+    pub facts: &'a Facts,
+    pub band: Band,
+    pub capability: Option<&'a str>,
+    /// The pool whose members are being judged.
+    pub pool: Option<PoolId>,
+    /// Providers that come earlier in the plan: a chain's step is only reached after they failed.
+    pub assumed_failed: &'a [ProviderId],
+    pub now_us: u64,
+}
+
+impl<V: View> Conditions<'_, V> {
+    #[must_use]
+    pub fn hold(&self, condition: &Condition) -> bool {
+        condition.holds(&|variable: &Variable| self.value(variable))
+    }
+
+    fn value(&self, variable: &Variable) -> Value<'_> {
+        let facts = self.facts;
+        match variable {
+            Variable::TokenCount | Variable::PromptTokens | Variable::ContextTokens => {
+                Value::Number(f64::from(facts.prompt_tokens))
+            }
+            Variable::MaxTokens => number(facts.max_tokens),
+            Variable::Length => Value::Number(f64::from(facts.max_tokens.unwrap_or(facts.prompt_tokens))),
+            Variable::Complexity => Value::Text(self.band.as_str()),
+            Variable::RequestCount => Value::Number(f64::from(self.request_count())),
+            Variable::BatchMode => Value::Flag(facts.batch_mode || facts.batch_size > 1),
+            Variable::BatchSize => Value::Number(f64::from(facts.batch_size.max(1))),
+            Variable::Stream => Value::Flag(facts.stream),
+            Variable::QualityTier => text(facts.quality_tier.as_deref()),
+            Variable::Priority => text(facts.priority.as_deref()),
+            Variable::ModelSize => self.model_size(),
+            Variable::LocalSaturated => Value::Flag(self.local_saturated()),
+            Variable::Capability => text(self.capability),
+            Variable::Header(name) => text(facts.header(name)),
+            Variable::ProviderUnavailable(name) => Value::Flag(self.unavailable(name)),
+            Variable::Always => Value::Flag(true),
+        }
+    }
+
+    /// This pool's requests in flight plus this one, or the caller's own figure.
+    fn request_count(&self) -> u32 {
+        let members = || {
+            let pool = self.pool.map(|pool| &self.table.pools.get(pool).members);
+            pool.into_iter().flatten().map(|member| self.in_flight(member.target)).sum::<u32>()
+        };
+        self.facts.request_count.unwrap_or_else(|| members().saturating_add(1))
+    }
+
+    fn in_flight(&self, target: Target) -> u32 {
+        match target {
+            Target::Deployment(id) => self.view.deployment(id).in_flight,
+            Target::Model(model) => {
+                let deployments = &self.table.models.get(model).deployments;
+                deployments.iter().map(|id| self.view.deployment(*id).in_flight).sum()
+            }
+        }
+    }
+
+    /// All local members of this pool are past their saturation threshold; false without any.
+    fn local_saturated(&self) -> bool {
+        let Some(pool) = self.pool else { return false };
+        let members = self.table.pools.get(pool).members.iter();
+        let mut locals = members
+            .flat_map(|member| self.providers(member.target))
+            .filter(|id| self.table.providers.get(*id).location == Location::Local)
+            .peekable();
+        locals.peek().is_some() && locals.all(|id| self.view.provider(id).saturated)
+    }
+
+    fn providers(&self, target: Target) -> Vec<ProviderId> {
+        match target {
+            Target::Deployment(id) => vec![self.table.deployments.get(id).provider],
+            Target::Model(model) => {
+                let deployments = &self.table.models.get(model).deployments;
+                deployments.iter().map(|id| self.table.deployments.get(*id).provider).collect()
+            }
+        }
+    }
+
+    fn model_size(&self) -> Value<'_> {
+        let known = self.table.names.get(&self.facts.model);
+        let parameters = known
+            .and_then(|name| self.table.models.get(name.model).parameters)
+            .or_else(|| parameters_in_name(&self.facts.model));
+        parameters.map_or(Value::Missing, |count| Value::Number(count as f64))
+    }
+
+    /// A provider, kind or group is unavailable when none of its active members can take a request.
+    /// An id wins over a kind or group of the same name.
+    fn unavailable(&self, name: &str) -> bool {
+        let named = |(_, provider): &(ProviderId, &Provider)| same(&provider.id, name);
+        match self.table.providers.iter().find(named) {
+            Some((id, provider)) => !self.takes_requests(id, provider),
+            None => !self
+                .table
+                .providers
+                .iter()
+                .any(|(id, provider)| answers_to(provider, name) && self.takes_requests(id, provider)),
+        }
+    }
+
+    fn takes_requests(&self, id: ProviderId, provider: &Provider) -> bool {
+        provider.active
+            && !self.assumed_failed.contains(&id)
+            && self.view.provider(id).out_until_us <= self.now_us
+            && has_room(self.table, self.view, provider.passthrough)
+    }
+}
+
+fn answers_to(provider: &Provider, name: &str) -> bool {
+    let group = provider.exclusive_group.as_deref().unwrap_or_default();
+    same(provider.kind.as_str(), name) || same(group, name)
+}
+
+/// `-` in an id may be written `_` in a condition.
+fn same(known: &str, written: &str) -> bool {
+    known.len() == written.len()
+        && known.bytes().zip(written.bytes()).all(|(a, b)| a == b || (a == b'-' && b == b'_'))
+}
+
+fn number(value: Option<u32>) -> Value<'static> {
+    value.map_or(Value::Missing, |value| Value::Number(f64::from(value)))
+}
+
+fn text(value: Option<&str>) -> Value<'_> {
+    value.map_or(Value::Missing, Value::Text)
+}

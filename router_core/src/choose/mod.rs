@@ -1,0 +1,128 @@
+//! The decision itself: table, view, facts, time and seed in, an ordered plan out. It reads no clock
+//! and no generator and changes nothing, so a recorded view and seed give the same choice again.
+
+mod conditions;
+mod plan;
+
+use crate::complexity::{band, Band};
+use crate::eligibility::Skip;
+use crate::facts::Facts;
+use crate::resolve::{resolve, Rule, Unresolved};
+use crate::rng::Rng;
+use crate::state::Charge;
+use crate::strategy::Strategy;
+use crate::table::{DeploymentId, Table};
+use crate::view::View;
+
+/// One deployment of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hop {
+    pub deployment: DeploymentId,
+    /// The strategy's score among the candidates, 0…1; `None` for a member of the fallback chain.
+    pub score: Option<f64>,
+    /// The request asked for a capability this hop's model does not declare.
+    pub capability_lost: bool,
+    /// Its provider had no free slot when the decision was made.
+    pub full: bool,
+}
+
+/// Remarks for the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    Deprecated { used: String, current: String },
+    NotBuilt(Strategy),
+    OverrideNotAllowed(String),
+    UnknownChain(String),
+}
+
+impl Note {
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Deprecated { used, current } => {
+                format!("the name {used} is deprecated; use {current}")
+            }
+            Self::NotBuilt(strategy) => format!(
+                "strategy {} is not built yet; candidates are used in the order given",
+                strategy.as_str()
+            ),
+            Self::OverrideNotAllowed(name) => format!(
+                "the strategy {name} asked for was ignored; \
+                 router_settings.allow_strategy_override allows it"
+            ),
+            Self::UnknownChain(name) => format!("there is no fallback chain named {name}"),
+        }
+    }
+}
+
+/// The outcome of `choose`: never empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub rule: Rule,
+    pub matched: String,
+    pub strategy: Strategy,
+    pub band: Band,
+    /// First the chosen one. Full deployments come after all that have room.
+    pub plan: Vec<Hop>,
+    pub skipped: Vec<(DeploymentId, Skip)>,
+    /// Probability of the first hop under this state, after all filters.
+    pub propensity: f64,
+    pub notes: Vec<Note>,
+    /// What choosing the first hop does to traffic shares.
+    pub charge: Option<Charge>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    Unresolved(Unresolved),
+    UnknownStrategy(String),
+    /// Every deployment of the rule is left out, each with its reason.
+    NoneEligible { skipped: Vec<(DeploymentId, Skip)>, matched: String },
+}
+
+impl From<Unresolved> for Refusal {
+    fn from(unresolved: Unresolved) -> Self {
+        Self::Unresolved(unresolved)
+    }
+}
+
+/// Decides.
+pub fn choose(
+    table: &Table,
+    view: &impl View,
+    facts: &Facts,
+    now_us: u64,
+    seed: u64,
+) -> Result<Choice, Refusal> {
+    let resolution = resolve(table, facts)?;
+    let code = resolution.capability.is_some_and(|id| table.capabilities.get(id).name == "code");
+    let band = band(facts, &table.complexity, code);
+    let mut notes = Vec::new();
+    if let Some((used, current)) = resolution.deprecated {
+        notes.push(Note::Deprecated { used: used.to_owned(), current: current.to_owned() });
+    }
+    let asked = asked_strategy(table, facts, &mut notes)?;
+    let mut planner = plan::Planner::new(table, view, facts, &resolution, band, now_us, asked);
+    let mut rng = Rng::new(seed);
+    planner.candidates(&mut rng);
+    planner.chain(&mut rng, &mut notes);
+    planner.finish(notes)
+}
+
+/// A strategy the request names, where config allows it.
+fn asked_strategy(
+    table: &Table,
+    facts: &Facts,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Strategy>, Refusal> {
+    let Some(name) = facts.strategy.as_deref() else {
+        return Ok(None);
+    };
+    let strategy = Strategy::parse(name).ok_or_else(|| Refusal::UnknownStrategy(name.to_owned()))?;
+    if table.settings.allow_strategy_override {
+        return Ok(Some(strategy));
+    }
+    notes.push(Note::OverrideNotAllowed(name.to_owned()));
+    Ok(None)
+}

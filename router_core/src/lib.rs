@@ -1,0 +1,28 @@
+//! Routing decisions for LLM requests: a strict config is compiled once into a table, and every
+//! request is resolved, judged, scored and walked through its plan against it. Pure: no I/O, no clock,
+//! no generator; time and seed are arguments.
+
+pub mod choose;
+pub mod complexity;
+pub mod condition;
+pub mod config;
+pub mod decision;
+pub mod eligibility;
+pub mod facts;
+pub mod ids;
+pub mod outcome;
+pub mod refusal;
+pub mod request;
+pub mod resolve;
+pub mod rng;
+pub mod router;
+pub mod size;
+pub mod state;
+pub mod strategy;
+pub mod table;
+pub mod tokens;
+pub mod view;
+pub mod walk;
+
+#[cfg(feature = "python")]
+mod python;

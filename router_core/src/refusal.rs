@@ -1,0 +1,136 @@
+//! Why a request gets no decision, in words a caller can act on and details a program can read.
+
+use serde_json::{json, Value};
+
+use crate::choose::Refusal;
+use crate::eligibility::Skip;
+use crate::facts::Facts;
+use crate::resolve::Unresolved;
+use crate::strategy::Strategy;
+use crate::table::{DeploymentId, Table};
+
+/// How long to wait before asking again where every slot is taken, microseconds.
+const ROOM_RETRY_US: u64 = 1_000_000;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// `unknown_model`, `invalid_request`, `context_length_exceeded`, `no_eligible_deployment` or `no_room`.
+    pub code: &'static str,
+    pub message: String,
+    pub details: Value,
+}
+
+impl Refused {
+    #[must_use]
+    pub fn no_room(plan: usize) -> Self {
+        Self {
+            code: "no_room",
+            message: format!("all {plan} deployments that could serve this are full; try again in a second"),
+            details: json!({ "retry_after_us": ROOM_RETRY_US }),
+        }
+    }
+
+    #[must_use]
+    pub fn from_refusal(refusal: Refusal, table: &Table, facts: &Facts, now_us: u64) -> Self {
+        match refusal {
+            Refusal::Unresolved(unresolved) => Self::unresolved(unresolved),
+            Refusal::UnknownStrategy(name) => Self::unknown_strategy(&name),
+            Refusal::NoneEligible { skipped, matched } => {
+                Self::none_eligible(&skipped, &matched, table, facts, now_us)
+            }
+        }
+    }
+
+    fn unresolved(unresolved: Unresolved) -> Self {
+        match unresolved {
+            Unresolved::NothingAsked => Self {
+                code: "invalid_request",
+                message: "no model is named; set model to a model, pool or capability name, or ask \
+                          for a capability with X-Capability"
+                    .to_owned(),
+                details: json!({ "param": "model" }),
+            },
+            Unresolved::UnknownModel { name, closest } => Self {
+                code: "unknown_model",
+                message: format!(
+                    "the model {name:?} does not exist; the closest names are {}",
+                    closest.join(", ")
+                ),
+                details: json!({ "param": "model", "suggestions": closest }),
+            },
+            Unresolved::UnknownCapability { name, known } => Self {
+                code: "invalid_request",
+                message: format!(
+                    "the capability {name:?} does not exist; there are {}",
+                    known.join(", ")
+                ),
+                details: json!({ "param": "capability", "suggestions": known }),
+            },
+        }
+    }
+
+    fn unknown_strategy(name: &str) -> Self {
+        let known = Strategy::names();
+        Self {
+            code: "invalid_request",
+            message: format!("the strategy {name:?} does not exist; there are {}", known.join(", ")),
+            details: json!({ "param": "strategy", "suggestions": known }),
+        }
+    }
+
+    fn none_eligible(
+        skipped: &[(DeploymentId, Skip)],
+        matched: &str,
+        table: &Table,
+        facts: &Facts,
+        now_us: u64,
+    ) -> Self {
+        let rows: Vec<(String, String)> = skipped
+            .iter()
+            .map(|(id, skip)| {
+                let deployment = table.deployments.get(*id);
+                (deployment.id.clone(), skip.reason(table, deployment, now_us))
+            })
+            .collect();
+        let reasons: Vec<String> = rows.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
+        let soonest = skipped.iter().filter_map(|(_, skip)| match skip {
+            Skip::Out { until_us } => Some(until_us.saturating_sub(now_us)),
+            _ => None,
+        });
+        let retry_after_us = soonest.min();
+        let largest = largest_window(skipped);
+        let code = match (retry_after_us, largest) {
+            (Some(_), _) => "no_room",
+            (None, Some(_)) => "context_length_exceeded",
+            _ => "no_eligible_deployment",
+        };
+        let advice = match (code, largest) {
+            ("context_length_exceeded", Some(window)) => format!(
+                "the request needs {} tokens and the largest context here is {window}; \
+                 shorten the prompt or lower max_tokens: ",
+                facts.prompt_tokens.saturating_add(facts.max_tokens.unwrap_or(0))
+            ),
+            _ => String::new(),
+        };
+        Self {
+            code,
+            message: format!("nothing can serve {matched:?}: {advice}{}", reasons.join("; ")),
+            details: json!({
+                "skipped": rows
+                    .iter()
+                    .map(|(deployment, reason)| json!({ "deployment": deployment, "reason": reason }))
+                    .collect::<Vec<_>>(),
+                "retry_after_us": retry_after_us,
+            }),
+        }
+    }
+}
+
+/// The largest window among deployments refused for their context; `None` if none was.
+fn largest_window(skipped: &[(DeploymentId, Skip)]) -> Option<u32> {
+    let windows = skipped.iter().filter_map(|(_, skip)| match skip {
+        Skip::ContextTooSmall { window, .. } => Some(*window),
+        _ => None,
+    });
+    windows.max()
+}

@@ -1,0 +1,149 @@
+//! Reserved slots. A permit is released exactly once: by its outcome, by its own expiry, or never
+//! again after either.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use rustc_hash::FxHashMap;
+
+/// How many ended permits are remembered, to tell a duplicate report from an unknown one.
+const REMEMBERED: usize = 16_384;
+
+/// What a permit holds: slots of the state, not indexes of a table, so a reload misplaces nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation {
+    pub deployment: usize,
+    pub provider: usize,
+    pub expires_us: u64,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reported {
+    Accepted,
+    Duplicate,
+    Expired,
+    Unknown,
+}
+
+impl Reported {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Permits {
+    last: u64,
+    live: FxHashMap<u64, Reservation>,
+    expiries: BinaryHeap<Reverse<(u64, u64)>>,
+    ended: FxHashMap<u64, Reported>,
+    ended_order: VecDeque<u64>,
+}
+
+impl Permits {
+    pub fn issue(&mut self, reservation: Reservation) -> u64 {
+        self.last += 1;
+        self.live.insert(self.last, reservation);
+        self.expiries.push(Reverse((reservation.expires_us, self.last)));
+        self.last
+    }
+
+    /// Ends a live permit; `Err` says why there is nothing to end.
+    pub fn end(&mut self, permit: u64) -> Result<Reservation, Reported> {
+        match self.live.remove(&permit) {
+            Some(reservation) => {
+                self.remember(permit, Reported::Duplicate);
+                Ok(reservation)
+            }
+            None => Err(self.ended.get(&permit).copied().unwrap_or(Reported::Unknown)),
+        }
+    }
+
+    /// Ends and returns the permits whose time is up.
+    pub fn expire(&mut self, now_us: u64) -> Vec<Reservation> {
+        let mut expired = Vec::new();
+        while let Some(Reverse((expires_us, permit))) = self.expiries.peek().copied() {
+            if expires_us > now_us {
+                break;
+            }
+            self.expiries.pop();
+            if let Some(reservation) = self.live.remove(&permit) {
+                self.remember(permit, Reported::Expired);
+                expired.push(reservation);
+            }
+        }
+        self.compact();
+        expired
+    }
+
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.live.len()
+    }
+
+    fn remember(&mut self, permit: u64, reported: Reported) {
+        self.ended.insert(permit, reported);
+        self.ended_order.push_back(permit);
+        if self.ended_order.len() > REMEMBERED {
+            if let Some(oldest) = self.ended_order.pop_front() {
+                self.ended.remove(&oldest);
+            }
+        }
+    }
+
+    /// Ended permits stay in the heap until their expiry; without this a day of short requests with
+    /// a long expiry would grow it.
+    fn compact(&mut self) {
+        if self.expiries.len() > 1_024 && self.expiries.len() > 4 * self.live.len() {
+            let live = &self.live;
+            self.expiries.retain(|Reverse((_, permit))| live.contains_key(permit));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(expires_us: u64) -> Reservation {
+        Reservation { deployment: 0, provider: 0, expires_us }
+    }
+
+    #[test]
+    fn a_permit_ends_once() {
+        let mut permits = Permits::default();
+        let permit = permits.issue(slot(10));
+        assert!(permits.end(permit).is_ok());
+        assert_eq!(permits.end(permit), Err(Reported::Duplicate));
+        assert_eq!(permits.end(99), Err(Reported::Unknown));
+        assert!(permits.expire(100).is_empty());
+    }
+
+    #[test]
+    fn a_forgotten_permit_expires_by_itself() {
+        let mut permits = Permits::default();
+        let permit = permits.issue(slot(10));
+        assert!(permits.expire(9).is_empty());
+        assert_eq!(permits.expire(10).len(), 1);
+        assert_eq!(permits.end(permit), Err(Reported::Expired));
+    }
+
+    #[test]
+    fn ended_permits_do_not_pile_up() {
+        let mut permits = Permits::default();
+        for _ in 0..100_000 {
+            let permit = permits.issue(slot(u64::MAX));
+            assert!(permits.end(permit).is_ok());
+            permits.expire(0);
+        }
+        assert!(permits.expiries.len() <= 1_025);
+        assert!(permits.ended.len() <= REMEMBERED);
+    }
+}

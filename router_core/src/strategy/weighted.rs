@@ -1,0 +1,57 @@
+//! weighted: exact traffic shares, smooth over time. Smooth weighted round robin as in nginx: at
+//! each pick every candidate earns its share, the one owed most is chosen and pays one request.
+//! Shares are renormalised over the candidates at hand, so a member that leaves takes nothing along.
+
+use super::{by_score, Entry};
+use crate::rng::Rng;
+
+/// Scores: what is owed after earning, mapped to 0…1 by x / (1 + |x|) / 2 + 1 / 2.
+pub fn order(class: &mut [Entry], rng: &mut Rng) -> f64 {
+    let total: f64 = class.iter().map(|entry| entry.weight).sum();
+    for entry in class.iter_mut() {
+        entry.score = owed_score(entry.credit + entry.weight / total);
+    }
+    by_score(class, rng)
+}
+
+fn owed_score(owed: f64) -> f64 {
+    0.5 + 0.5 * owed / (1.0 + owed.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::testing::entries;
+
+    /// Picks `n` times, keeping credits as the state does, and returns the counts by member.
+    fn pick(weights: &[f64], n: usize) -> Vec<usize> {
+        let mut rng = Rng::new(3);
+        let mut credits = vec![0.0; weights.len()];
+        let mut counts = vec![0; weights.len()];
+        for _ in 0..n {
+            let mut class = entries(weights);
+            for (entry, credit) in class.iter_mut().zip(&credits) {
+                entry.credit = *credit;
+            }
+            order(&mut class, &mut rng);
+            let total: f64 = weights.iter().sum();
+            for (credit, weight) in credits.iter_mut().zip(weights) {
+                *credit += weight / total;
+            }
+            credits[class[0].member] -= 1.0;
+            counts[class[0].member] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn shares_are_exact() {
+        assert_eq!(pick(&[0.7, 0.3], 1_000), [700, 300]);
+        assert_eq!(pick(&[5.0, 1.0, 1.0], 700), [500, 100, 100]);
+    }
+
+    #[test]
+    fn picks_are_interleaved() {
+        assert_eq!(pick(&[2.0, 1.0], 3), [2, 1]);
+    }
+}

@@ -1,0 +1,251 @@
+"""Decides on requests and carries them out: one decision in the core, then a Run through its plan.
+Whatever happens, the slot is given back, the record is left and the trace is ended exactly once."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from router_service.core import Decision, Model, Outcome, Provider, Router, now_us
+from router_service.errors import RouterError
+from router_service.serving.admission import Admission
+from router_service.serving.facts import facts_of_incoming, facts_of_query
+from router_service.serving.journal import Journal, status_of
+from router_service.serving.opened import OpenedStream
+from router_service.serving.run import Run, Upstream
+from router_service.types import (
+    Answer,
+    Incoming,
+    Observer,
+    RequestRecord,
+    RouteQuery,
+    StreamItem,
+)
+
+if TYPE_CHECKING:
+    from router_service.observe.tracing import RequestTrace, Tracing
+
+
+class Orchestrator:
+    """serving.ports.RequestService over the compiled core."""
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        upstreams: Mapping[str, Upstream],
+        admission: Admission,
+        tracing: Tracing,
+        observers: Sequence[Observer],
+        forward_headers: Sequence[str] = (),
+        clock: Callable[[], int] = now_us,
+        seeds: Callable[[], int] | None = None,
+    ) -> None:
+        """clock gives wall-anchored monotone microseconds, seeds a 64-bit number a decision."""
+        self._router = router
+        self._upstreams = upstreams
+        self._admission = admission
+        self._tracing = tracing
+        self._observers = tuple(observers)
+        self._forward = tuple(name.lower() for name in forward_headers)
+        self._clock = clock
+        self._seeds = seeds or _random_seeds()
+
+    # ── Carrying out ────────────────────────────────────────────────────────────────────────────
+
+    async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
+        """See serving.ports.RequestService.open."""
+        journal = Journal(incoming, self._tracing.request(incoming), self._observers)
+        session = Session(self._admission, journal)
+        try:
+            run, streaming = await self._begin(incoming, journal, session)
+            if streaming:
+                items = session.items(run)
+                opened = await anext(items)
+                return OpenedStream(opened, items)
+            answer = await run.whole()
+        except BaseException as error:
+            session.close(error)
+            raise
+        session.close(None)
+        return answer
+
+    async def _begin(
+        self, incoming: Incoming, journal: Journal, session: Session
+    ) -> tuple[Run, bool]:
+        """Admission, inspection and decision. Raises RouterError."""
+        table = self._router.table
+        timeout_s = incoming.timeout_s or table.timeout_us / 1e6
+        await session.enter(timeout_s)
+        facts, inspection = await facts_of_incoming(table, incoming)
+        journal.asked(facts.model, stream=inspection.stream)
+        left_s = journal.started + timeout_s - time.monotonic()
+        now = self._clock()
+        before = time.perf_counter()
+        walk = self._router.begin(facts, now, self._seeds(), now + max(0, round(left_s * 1e6)))
+        session.run = Run(
+            router=self._router,
+            now_us=self._clock,
+            upstreams=self._upstreams,
+            walk=walk,
+            incoming=incoming,
+            headers=self._upstream_headers(incoming),
+            journal=journal,
+            deadline=journal.started + timeout_s,
+        )
+        journal.decided(walk.decision, time.perf_counter() - before)
+        return session.run, inspection.stream
+
+    def _upstream_headers(self, incoming: Incoming) -> dict[str, str]:
+        headers = {
+            name: incoming.headers[name] for name in self._forward if name in incoming.headers
+        }
+        headers["x-request-id"] = incoming.request_id
+        return headers
+
+    # ── Deciding only ───────────────────────────────────────────────────────────────────────────
+
+    async def decide(self, query: RouteQuery) -> Decision:
+        """See serving.ports.RequestService.decide."""
+        started = time.perf_counter()
+        trace = self._tracing.request(query)
+        decision: Decision | None = None
+        failure: BaseException | None = None
+        decision_s = 0.0
+        try:
+            self._admission.refuse_if_draining()
+            facts = await facts_of_query(self._router.table, query)
+            before = time.perf_counter()
+            decision = self._router.decide(facts, self._clock(), self._seeds())
+            decision_s = time.perf_counter() - before
+            trace.decided(decision, decision_s)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            total_s = time.perf_counter() - started
+            self._observe(trace, _decision_record(query, decision, failure, decision_s, total_s))
+        return decision
+
+    async def decide_many(self, queries: Sequence[RouteQuery]) -> list[Decision | RouterError]:
+        """See serving.ports.RequestService.decide_many."""
+        return [await self._decide_or_error(query) for query in queries]
+
+    async def _decide_or_error(self, query: RouteQuery) -> Decision | RouterError:
+        try:
+            return await self.decide(query)
+        except RouterError as error:
+            return error
+
+    async def explain(self, query: RouteQuery) -> dict[str, Any]:
+        """See serving.ports.RequestService.explain."""
+        facts = await facts_of_query(self._router.table, query)
+        explained = self._router.explain(facts, self._clock(), self._seeds())
+        result: dict[str, Any] = json.loads(explained)
+        return result
+
+    def report(self, permit: str, outcome: Outcome) -> str:
+        """See serving.ports.RequestService.report."""
+        return self._router.report(permit, outcome, self._clock())
+
+    # ── What there is ───────────────────────────────────────────────────────────────────────────
+
+    def models(self) -> list[Model]:
+        return [model for model in self._router.table.models if model.enabled]
+
+    def capabilities(self) -> list[str]:
+        return self._router.table.capabilities
+
+    def pools(self) -> list[str]:
+        return self._router.table.pools
+
+    def provider(self, provider_id: str) -> Provider:
+        return self._upstreams[provider_id].provider
+
+    def ready(self) -> bool:
+        return not self._admission.draining
+
+    def _observe(self, trace: RequestTrace, record: RequestRecord) -> None:
+        trace.finish(record)
+        for observer in self._observers:
+            observer.request_finished(record)
+
+
+class Session:
+    """What one request holds while it runs, given back exactly once."""
+
+    def __init__(self, admission: Admission, journal: Journal) -> None:
+        self._admission = admission
+        self._journal = journal
+        self._entered = False
+        self.run: Run | None = None
+
+    async def enter(self, timeout_s: float) -> None:
+        """Take a slot. Raises Overloaded or Draining."""
+        await self._admission.enter(timeout_s)
+        self._entered = True
+
+    async def items(self, run: Run) -> AsyncGenerator[StreamItem, None]:
+        """The run's stream; the session closes with it, however it ends."""
+        failure: BaseException | None = None
+        try:
+            async with aclosing(run.stream()) as items:
+                async for item in items:
+                    yield item
+        except BaseException as error:
+            # A caller may stop reading at Finished and close this: that is no cancellation.
+            failure = None if run.complete else error
+            raise
+        finally:
+            self.close(failure)
+
+    def close(self, failure: BaseException | None) -> None:
+        """Later calls do nothing."""
+        if self.run is not None:
+            self.run.abandon()
+        if self._entered:
+            self._entered = False
+            self._admission.leave()
+        self._journal.close(failure)
+
+
+def _decision_record(
+    query: RouteQuery,
+    decision: Decision | None,
+    failure: BaseException | None,
+    decision_s: float,
+    total_s: float,
+) -> RequestRecord:
+    return RequestRecord(
+        request_id=query.request_id,
+        face=query.face,
+        operation=query.operation,
+        stream=query.stream,
+        principal=query.principal,
+        requested_model=query.model,
+        decision_id=decision.decision_id if decision else None,
+        rule=decision.rule if decision else None,
+        matched=decision.matched if decision else None,
+        strategy=decision.strategy if decision else None,
+        notes=tuple(decision.notes) if decision else (),
+        attempts=(),
+        status=status_of(failure),
+        error=str(failure) if isinstance(failure, RouterError) else None,
+        decision_s=decision_s,
+        ttft_s=None,
+        total_s=total_s,
+        overhead_s=total_s,
+        usage=None,
+        table_version=decision.table_version if decision else None,
+        provider=decision.provider if decision else None,
+    )
+
+
+def _random_seeds() -> Callable[[], int]:
+    """Seeds are for ties and shuffles, not for secrets."""
+    generator = random.Random()  # noqa: S311
+    return lambda: generator.getrandbits(64)
