@@ -1,14 +1,13 @@
-"""API keys of both faces: where they come from, and which principal a presented key stands for.
+"""API keys as both faces check them: which principal a presented key stands for.
 Keys are held as digests only, so no message or log line of this room can show one."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 
-from router_service.errors import ServiceConfigRejected, Unauthenticated
+from router_service.errors import Unauthenticated
 
 ANONYMOUS = "anonymous"
 """The principal of every caller where no keys are configured."""
@@ -55,47 +54,6 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     if scheme.lower() == "bearer" and token:
         return token.strip()
     return headers.get("x-api-key") or headers.get("api-key")
-
-
-def load_keys(environ: Mapping[str, str], variable: str, file: Path | None = None) -> Keys:
-    """Read the accepted keys from an environment variable and, if given, a file.
-
-    Entries are separated by commas or line ends; each is `key` or `name key`; lines starting with #
-    are comments. Raises ServiceConfigRejected naming the place, never the key.
-    """
-    principals: dict[str, str] = {}
-    if file is not None:
-        found = dict(_entries(_read(file), str(file)))
-        if not found:
-            raise ServiceConfigRejected(f"{file}: holds no API key; write one on each line")
-        principals.update(found)
-    principals.update(_entries(environ.get(variable, ""), f"environment variable {variable}"))
-    return Keys(principals)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ServiceConfigRejected(
-            f"{file}: the API keys cannot be read ({reason}); fix the file or auth.api_keys_file"
-        ) from None
-
-
-def _entries(text: str, source: str) -> Iterator[tuple[str, str]]:
-    """Pairs of key and principal."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith("#"):
-            continue
-        for entry in filter(None, (part.split() for part in line.split(","))):
-            key = entry[-1]
-            if len(entry) > 2 or not (key.isascii() and key.isprintable()):
-                raise ServiceConfigRejected(
-                    f"{source}, line {number}: not an API key entry; write 'key' or 'name key', "
-                    "the key in visible ASCII"
-                )
-            yield key, entry[0] if len(entry) == 2 else f"key-{_digest(key).hex()[:8]}"
 
 
 def _digest(key: str) -> bytes:
