@@ -162,7 +162,8 @@ class OllamaDecoder(StreamDecoder):
             reason = _finish_reason(document, tools_called=self._tool_calls > 0)
             choice["finish_reason"] = reason
             usage = _usage_in(document)
-            self._finished = Finished(reason, usage, served_model)
+            if reason is not None:
+                self._finished = Finished(reason, usage, served_model)
             self.ended = True
         deltas = [Delta(self._writer.chunk([choice]), piece.text, piece.content)]
         if self._include_usage and usage is not None:
@@ -179,6 +180,8 @@ def whole(document: Document, writer: Writer) -> Whole:
     writer.model = served_model or writer.model
     usage = _usage_in(document)
     reason = _finish_reason(document, tools_called=bool(piece.tool_calls))
+    if reason is None:
+        raise ValueError('"done_reason" is missing, so it was cut off')
     choice = writer.whole_choice(piece) | {"finish_reason": reason}
     return Whole(writer.whole(choice, usage), piece.text, reason, usage, served_model)
 
@@ -228,9 +231,14 @@ def _logprobs(piece: Piece) -> Document:
     return {"logprobs": {"content": piece.logprobs} if piece.logprobs else None}
 
 
-def _finish_reason(document: Document, *, tools_called: bool) -> str:
-    if document.get("done_reason") == "length":
-        return "length"
+def _finish_reason(document: Document, *, tools_called: bool) -> str | None:
+    """OpenAI's word for why a done answer ended; None where it was cut off.
+
+    Ollama leaves done_reason out when the connection to its own runner was lost.
+    """
+    reason = as_name(document.get("done_reason"))
+    if reason is None or reason == "length":
+        return reason
     return "tool_calls" if tools_called else "stop"
 
 

@@ -78,12 +78,19 @@ def test_usage_chunk_only_where_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "expected"),
-    [("stop", "stop"), ("length", "length"), ("load", "stop"), (None, "stop")],
+    [("stop", "stop"), ("length", "length"), ("load", "stop")],
 )
 def test_finish_reasons(reason: str | None, expected: str) -> None:
     decoder = PROTOCOL.decoder(call(Operation.CHAT))
     (chunk,) = chunks(decoder, done(reason))
     assert chunk["choices"][0]["finish_reason"] == expected
+
+
+def test_done_without_a_reason_was_cut_off() -> None:
+    decoder = PROTOCOL.decoder(call(Operation.CHAT))
+    chunks(decoder, said(content="a"), done(None))
+    assert decoder.ended
+    assert decoder.finished() is None
 
 
 def test_tool_calls_in_a_stream() -> None:
@@ -185,6 +192,7 @@ def test_embeddings() -> None:
     [
         (Operation.CHAT, said(content="a")),
         (Operation.CHAT, {"done": True}),
+        (Operation.CHAT, done(None, content="a")),
         (Operation.COMPLETION, {"done": True}),
         (Operation.EMBEDDING, {"embeddings": []}),
         (Operation.EMBEDDING, {"embeddings": [["x"]]}),
