@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from dataclasses import replace
@@ -135,6 +136,30 @@ async def test_connection_is_kept_after_a_stream(
             if isinstance(event, Finished):
                 break
     assert upstream.connections == 1
+
+
+async def test_connection_is_kept_where_the_body_ends_after_its_last_event(
+    wire: Wire,
+    upstream: ScriptedServer,
+    connector: HttpConnector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("router_service.connectors.exchange.DRAIN_S", 20.0)
+    events = [wire.text("a"), *wire.ending()]
+    upstream.answer(*stream(wire, *events, end=False), Act.AWAIT_TEST, LAST_PIECE)
+    for _ in range(2):
+        upstream.go_on.clear()
+        asyncio.get_running_loop().call_later(0.02, upstream.go_on.set)
+        assert isinstance((await collect(connector, stream=True))[-1], Finished)
+    assert upstream.connections == 1
+
+
+async def test_body_that_never_ends_after_its_last_event(
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector
+) -> None:
+    upstream.answer(*stream(wire, wire.text("a"), *wire.ending(), end=False), Act.HOLD)
+    assert isinstance((await collect(connector, stream=True))[-1], Finished)
+    await upstream.left.wait()
 
 
 async def test_packed_answer(
