@@ -30,7 +30,18 @@ def attributes_from_headers(headers: Mapping[str, str]) -> Attributes:
     return Attributes(**found) if found else _NO_ATTRIBUTES
 
 
-def _text(_name: str, value: str) -> str:
+def is_unicode(value: str) -> bool:
+    """False for text with lone surrogates, which no encoding and so not the core can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _text(name: str, value: str) -> str:
+    if not is_unicode(value):
+        raise InvalidRequest(f"header {name}: the value is not UTF-8 text", param=name)
     return value
 
 

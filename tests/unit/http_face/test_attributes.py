@@ -51,6 +51,7 @@ def test_nothing_said_is_nothing_known() -> None:
         ("x-request-count", "many"),
         ("x-request-count", "9" * 5000),
         ("x-batch-mode", "maybe"),
+        ("x-session-id", "\udcff"),
     ],
 )
 def test_a_bad_value_is_refused_by_header_name(name: str, value: str) -> None:

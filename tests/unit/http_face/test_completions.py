@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from router_service.types import Answer, Attributes, Operation
@@ -114,3 +116,13 @@ async def test_a_bad_header_is_named(face: Face, header: str, value: str) -> Non
     assert body["error"]["param"] == header
     assert header in body["error"]["message"]
     assert not face.service.incoming
+
+
+async def test_a_header_that_is_no_text_is_named(face: Face) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", face.port)
+    writer.write(b"POST /v1/route HTTP/1.0\r\nX-Anything: \xff\r\nContent-Length: 0\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert b"header x-anything" in answer
+    assert not face.service.queries

@@ -109,7 +109,8 @@ async def test_an_explanation_reserves_nothing(face: Face, value: str) -> None:
         (b'{"model": "m", "batch_size": 4294967296}', "batch_size", "4294967295"),
         (b'{"model": "m", "stream": "yes"}', "stream", "true or false"),
         (b'{"model": "m", "allowed": "a@b"}', "allowed", "list"),
-        (b'{"model": "m", "allowed": [1]}', "allowed", "list"),
+        (b'{"model": "m", "allowed": ["a@b", 1]}', "allowed[1]", "text"),
+        (b'{"model": "\\ud800"}', "model", "Unicode"),
     ],
 )
 async def test_nonsense_is_refused_by_place(

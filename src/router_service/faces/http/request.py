@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 
 from router_service.errors import BodyTooLarge, InvalidRequest
 from router_service.faces.http.errors import HttpProblem
+from router_service.serving.attributes import is_unicode
 
 MAX_REQUEST_ID = 128
 MAX_TIMEOUT_S = 86_400.0
@@ -77,8 +78,14 @@ def timeout_of(request: web.Request) -> float | None:
 
 
 def headers_of(request: web.Request) -> dict[str, str]:
-    """The client's headers, names lower-cased, without its credentials: those are for us alone."""
+    """The client's headers, names lower-cased, without its credentials: those are for us alone.
+
+    Raises InvalidRequest naming a header that is not UTF-8.
+    """
     headers = {name.lower(): value for name, value in request.headers.items()}
+    for name, value in headers.items():
+        if not value.isascii() and not is_unicode(value):
+            raise InvalidRequest(f"header {name}: the value is not UTF-8 text", param=name)
     for name in _CREDENTIALS & headers.keys():
         del headers[name]
     return headers

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from router_service.errors import InvalidRequest
-from router_service.serving.attributes import MAX_COUNT
+from router_service.serving.attributes import MAX_COUNT, is_unicode
 from router_service.types import Attributes, Operation, RouteQuery
 
 _BODY_OF = {
@@ -77,8 +77,8 @@ def route_query(
 
 
 def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be text", param=name)
+    if not isinstance(value, str) or not is_unicode(value):
+        raise InvalidRequest(f"{name} must be Unicode text", param=name)
     return value
 
 
@@ -100,9 +100,9 @@ def _count(minimum: int) -> Callable[[str, object], int]:
 
 
 def _names(name: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+    if not isinstance(value, list):
         raise InvalidRequest(f"{name} must be a list of deployment ids", param=name)
-    return tuple(value)
+    return tuple(_text(f"{name}[{index}]", entry) for index, entry in enumerate(value))
 
 
 _ATTRIBUTES: dict[str, Callable[[str, object], Any]] = {
