@@ -42,15 +42,18 @@ class Orchestrator:
         tracing: Tracing,
         observers: Sequence[Observer],
         forward_headers: Sequence[str] = (),
+        stream_timeout_s: float = 600.0,
         clock: Callable[[], int] = now_us,
         seeds: Callable[[], int] | None = None,
     ) -> None:
-        """clock gives wall-anchored monotone microseconds, seeds a 64-bit number a decision."""
+        """clock gives wall-anchored monotone microseconds, seeds a 64-bit number a decision;
+        stream_timeout_s is the deadline of a streamed request whose caller names none."""
         self._router = router
         self._upstreams = upstreams
         self._admission = admission
         self._tracing = tracing
         self._observers = tuple(observers)
+        self._stream_timeout_s = stream_timeout_s
         self._forward = tuple(name.lower() for name in forward_headers)
         self._clock = clock
         self._seeds = seeds or _random_seeds()
@@ -79,11 +82,14 @@ class Orchestrator:
     ) -> tuple[Run, bool]:
         """Admission, inspection and decision. Raises RouterError."""
         table = self._router.table
-        timeout_s = incoming.timeout_s or table.timeout_us / 1e6
-        await session.enter(timeout_s)
+        default_s = table.timeout_us / 1e6
+        await session.enter(incoming.timeout_s or default_s)
         facts, inspection = await facts_of_incoming(table, incoming)
         journal.asked(facts.model, stream=inspection.stream)
-        left_s = journal.started + timeout_s - time.monotonic()
+        if inspection.stream:
+            default_s = max(default_s, self._stream_timeout_s)
+        deadline = journal.started + (incoming.timeout_s or default_s)
+        left_s = deadline - time.monotonic()
         now = self._clock()
         before = time.perf_counter()
         walk = self._router.begin(facts, now, self._seeds(), now + max(0, round(left_s * 1e6)))
@@ -95,7 +101,7 @@ class Orchestrator:
             incoming=incoming,
             headers=self._upstream_headers(incoming),
             journal=journal,
-            deadline=journal.started + timeout_s,
+            deadline=deadline,
         )
         journal.decided(walk.decision, time.perf_counter() - before)
         return session.run, inspection.stream

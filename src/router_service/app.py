@@ -1,0 +1,188 @@
+"""The composition root: builds every room top to bottom, owns start and stop. The only module that
+knows all the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from router_service import connectors
+from router_service.core import Router, Table, now_us, overlay
+from router_service.faces.auth import Keys
+from router_service.faces.grpc.server import bind, create_grpc_server
+from router_service.faces.http.app import create_http_app
+from router_service.faces.http.request import HttpLimits
+from router_service.faces.http.server import start_http
+from router_service.observe.access_log import AccessLog, open_access_log
+from router_service.observe.logs import setup_logging
+from router_service.observe.metrics import Metrics
+from router_service.observe.observers import Observers
+from router_service.observe.tracing import BaseUrl, Tracing, configure_tracing
+from router_service.service_config import ServiceConfig, check_binding, load_api_keys
+from router_service.serving.admission import Admission
+from router_service.serving.orchestrator import Orchestrator
+from router_service.serving.run import Upstream
+
+TICK_S = 1.0
+"""How often permits that nobody reported are looked for while no request comes."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running router."""
+
+    orchestrator: Orchestrator
+    router: Router
+    admission: Admission
+    grpc_port: int
+    http_port: int
+    access_log: AccessLog | None
+
+
+async def serve(config: ServiceConfig, table: Table) -> int:
+    """Run until SIGTERM or SIGINT, then finish what runs; returns the exit code.
+
+    Raises ServiceConfigRejected where the config cannot be carried out on this machine.
+    """
+    stop = asyncio.Event()
+    async with running(config, table) as service:
+        _on_signals(stop, service)
+        logger.info(
+            "ready: gRPC on %s:%d, HTTP on http://%s:%d, table %s; Ctrl-C stops",
+            config.grpc.host,
+            service.grpc_port,
+            config.http.host,
+            service.http_port,
+            table.version,
+        )
+        await stop.wait()
+        logger.info(
+            "stopping: %d requests running, up to %g s to finish",
+            service.admission.running,
+            config.limits.drain_timeout_s,
+        )
+    logger.info("stopped")
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]:
+    """A router that serves inside the block; leaving it drains and stops everything."""
+    keys = load_api_keys(config.auth)
+    check_binding(config.grpc.host, keys)
+    check_binding(config.http.host, keys)
+    setup_logging(config.logging.level, config.logging.format, secrets=_secrets(table, keys))
+    async with contextlib.AsyncExitStack() as stack:
+        router = Router(table, secrets.token_hex(4))
+        upstreams = await _upstreams(stack, table)
+        tracing = configure_tracing(os.environ, base_url=_base_urls(upstreams))
+        stack.push_async_callback(_shut_tracing, tracing)
+        access_log = open_access_log(config.logging.access_log)
+        if access_log is not None:
+            stack.callback(access_log.close)
+        metrics = Metrics(
+            in_flight=router.in_flight,
+            dropped_lines=lambda: access_log.dropped if access_log else 0,
+        )
+        observers = Observers(*([metrics, access_log] if access_log else [metrics]))
+        admission = Admission(
+            max_concurrent=config.limits.max_concurrent,
+            max_queue=config.limits.max_queue,
+            queue_timeout_s=config.limits.queue_timeout_s,
+        )
+        orchestrator = Orchestrator(
+            router=router,
+            upstreams=upstreams,
+            admission=admission,
+            tracing=tracing,
+            observers=[observers],
+            forward_headers=config.forward_headers,
+            stream_timeout_s=config.limits.stream_timeout_s,
+        )
+        ticking = asyncio.create_task(_tick(router), name="tick")
+        stack.callback(ticking.cancel)
+        ports = await _start_faces(stack, config, orchestrator, Keys(keys), metrics)
+        stack.callback(admission.drain)
+        yield Service(orchestrator, router, admission, *ports, access_log)
+
+
+async def _upstreams(stack: contextlib.AsyncExitStack, table: Table) -> dict[str, Upstream]:
+    session = await stack.enter_async_context(connectors.open_session())
+    return {
+        provider.id: Upstream(provider, connectors.build(provider, session, overlay=overlay))
+        for provider in table.providers
+    }
+
+
+async def _start_faces(
+    stack: contextlib.AsyncExitStack,
+    config: ServiceConfig,
+    orchestrator: Orchestrator,
+    keys: Keys,
+    metrics: Metrics,
+) -> tuple[int, int]:
+    """Both faces listening; they stop side by side, so neither eats up the other's time."""
+    drain_s = config.limits.drain_timeout_s
+    limits = HttpLimits(max_body_bytes=config.http.max_body_bytes)
+    app = create_http_app(orchestrator, keys=keys, registry=metrics.registry, limits=limits)
+    http = await start_http(app, config.http.host, config.http.port, drain_timeout_s=drain_s)
+    try:
+        grpc = create_grpc_server(orchestrator, keys=keys, config=config)
+        grpc_port = bind(grpc, config.grpc.host, config.grpc.port)
+        await grpc.start()
+    except BaseException:
+        await http.stop()
+        raise
+
+    async def stop() -> None:
+        await asyncio.gather(grpc.stop(drain_s), http.stop())
+
+    stack.push_async_callback(stop)
+    return grpc_port, http.port
+
+
+async def _tick(router: Router) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        router.tick(now_us())
+
+
+async def _shut_tracing(tracing: Tracing) -> None:
+    await asyncio.to_thread(tracing.shutdown)
+
+
+def _base_urls(upstreams: dict[str, Upstream]) -> BaseUrl:
+    def base_url(provider_id: str) -> str | None:
+        upstream = upstreams.get(provider_id)
+        return upstream.provider.base_url if upstream else None
+
+    return base_url
+
+
+def _secrets(table: Table, keys: dict[str, str]) -> list[str]:
+    """Everything that must never show in a log line."""
+    upstream = [os.environ.get(provider.credential or "", "") for provider in table.providers]
+    return [*keys, *filter(None, upstream)]
+
+
+def _on_signals(stop: asyncio.Event, service: Service) -> None:
+    loop = asyncio.get_running_loop()
+
+    def first_signal() -> None:
+        # A second one ends the process at once: somebody who asks twice means it.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, first_signal)
+    if service.access_log is not None:
+        loop.add_signal_handler(signal.SIGHUP, service.access_log.reopen)
