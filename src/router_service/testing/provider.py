@@ -6,7 +6,7 @@ a second one, which stays open while the provider itself refuses connections.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
 
 from aiohttp import web
 
@@ -16,11 +16,9 @@ from router_service.testing.journal import Entry, Journal
 from router_service.testing.sockets import listening_socket
 from router_service.testing.wire import ProviderSpec
 
-if TYPE_CHECKING:
-    from aiohttp.web_protocol import RequestHandler
-
 _MOST_BODY_BYTES = 64 * 1024 * 1024
 _STOP_S = 0.2
+_SETTLE_S = 0.02
 
 
 class FakeProvider:
@@ -30,6 +28,8 @@ class FakeProvider:
         self.spec = spec
         self.faults = Faults(spec.behaviour)
         self.journal = Journal()
+        self._desk = Desk(spec, self.faults, self.journal)
+        self._busy: set[asyncio.Transport | None] = set()
         self.port = spec.port
         self.control_port = 0
         self._site: web.SockSite | None = None
@@ -57,7 +57,7 @@ class FakeProvider:
         app.router.add_get("/_fake/log", self._show_log)
         app.router.add_post("/_fake/behaviour", self._take_behaviour)
         app.router.add_post("/_fake/reset", self._take_reset)
-        app.router.add_route("*", "/{path:.*}", Desk(self.spec, self.faults, self.journal).handle)
+        app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=_STOP_S
         )
@@ -82,9 +82,8 @@ class FakeProvider:
     async def kill(self) -> None:
         """Vanish as a killed process does: no listener, and every connection dropped."""
         await self._close_listener()
-        for connection in self._connections():
-            if connection.transport is not None:
-                connection.transport.abort()
+        for transport in self._transports():
+            transport.abort()
 
     async def restart(self) -> None:
         """Come back after kill, on the same port, with the first behaviour and an empty log."""
@@ -97,8 +96,10 @@ class FakeProvider:
             await self._listen()
             return
         await self._close_listener()
-        for connection in self._connections():
-            connection.close()  # idle ones at once, busy ones after their answer
+        for transport in self._transports():
+            if transport not in self._busy:
+                transport.abort()
+        await asyncio.sleep(_SETTLE_S)  # until clients have noticed, so that none uses an old one
 
     async def reset(self) -> None:
         """Back to the first behaviour, with an empty log."""
@@ -121,17 +122,27 @@ class FakeProvider:
         if site is not None:
             await site.stop()
 
-    def _connections(self) -> list[RequestHandler]:
+    def _transports(self) -> list[asyncio.Transport]:
         """Connections to the provider's own port, not those that steer it."""
         server = self._runner.server if self._runner is not None else None
-        if server is None:
-            return []
+        connections = server.connections if server is not None else []
+        transports = [connection.transport for connection in connections]
         return [
-            connection
-            for connection in server.connections
-            if connection.transport is not None
-            and connection.transport.get_extra_info("sockname")[1] == self.port
+            transport
+            for transport in transports
+            if transport is not None and transport.get_extra_info("sockname")[1] == self.port
         ]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        self._busy.add(transport)
+        try:
+            response = await self._desk.handle(request)
+        finally:
+            self._busy.discard(transport)
+        if self.faults.behaviour.refuses:
+            response.force_close()
+        return response
 
     async def _show_log(self, _: web.Request) -> web.Response:
         return web.json_response(self.journal.to_json())
