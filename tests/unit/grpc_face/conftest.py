@@ -113,6 +113,7 @@ class FakeRequests:
     """Raised by a stream after its first delta."""
     hang: bool = False
     """Wait to be released before answering; a stream waits after its first delta."""
+    report_status: str = "accepted"
     document: dict[str, Any] = field(default_factory=dict)
     seen: list[Any] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -163,7 +164,7 @@ class FakeRequests:
 
     def report(self, permit: str, outcome: Any) -> str:
         self._see((permit, outcome))
-        return permit
+        return self.report_status
 
     def provider(self, provider_id: str) -> Any:
         return PROVIDERS[provider_id]

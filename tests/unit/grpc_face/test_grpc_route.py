@@ -225,11 +225,12 @@ async def test_reports_say_what_they_did(face: Any, requests: Any, status: str) 
         retry_after_us=3_000_000,
         served_model="m",
     )
-    request = router_pb2.ReportOutcomeRequest(permit=status, outcome=outcome)
+    requests.report_status = status
+    request = router_pb2.ReportOutcomeRequest(permit="p-1", outcome=outcome)
     answer = await face.router.ReportOutcome(request)
     assert router_pb2.ReportStatus.Name(answer.status) == f"REPORT_STATUS_{status.upper()}"
     ((permit, told),) = requests.seen
-    assert permit == status
+    assert permit == "p-1"
     assert (told.outcome_class, told.status, told.ttft_us) == ("rate_limited", 429, 0)
     assert (told.total_us, told.retry_after_us, told.served_model) == (1200, 3_000_000, "m")
     assert (told.prompt_tokens, told.completion_tokens) == (3, 4)

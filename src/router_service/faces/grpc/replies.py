@@ -54,6 +54,8 @@ REPORT_STATUSES = {
 }
 _OUTCOME_CLASSES = {known: f"OUTCOME_CLASS_{known.name}" for known in OutcomeClass}
 
+_PLANS_KEPT = 1024
+
 
 class DecisionWriter:
     """Decisions as messages; knows the providers' addresses through the request service."""
@@ -62,33 +64,55 @@ class DecisionWriter:
         self._requests = requests
         self._table_version = ""
         self._providers: dict[str, types_pb2.Provider] = {}
+        self._plans: dict[tuple[str, ...], types_pb2.Decision] = {}
 
-    def decision(self, decision: Decision, *, with_candidates: bool) -> types_pb2.Decision:
-        """The message of one decision; candidates are its plan and what was left out of it."""
-        providers = self._of_table(decision.table_version)
+    def decision(
+        self, decision: Decision, message: types_pb2.Decision, *, with_candidates: bool
+    ) -> None:
+        """Writes a decision into an empty message, where it lies in its reply already.
+
+        Candidates are its plan and what was left out of it.
+        """
         plan = decision.plan
-        message = types_pb2.Decision(
-            decision_id=decision.decision_id,
-            table_version=decision.table_version,
-            requested_model=decision.requested_model,
-            rule=_RULES.get(decision.rule),
-            matched=decision.matched,
-            strategy=decision.strategy,
-            targets=[self._target(hop, providers) for hop in plan],
-            complexity=_COMPLEXITIES.get(decision.complexity),
-            prompt_tokens=decision.prompt_tokens,
-            deprecated=decision.deprecated,
-            notes=decision.notes,
-            propensity=decision.propensity,
-            seed=decision.seed,
+        message.CopyFrom(self._targets(decision, plan))
+        message.decision_id = decision.decision_id
+        message.rule = _RULES.get(decision.rule, types_pb2.RULE_UNSPECIFIED)
+        message.matched = decision.matched
+        message.strategy = decision.strategy
+        message.complexity = _COMPLEXITIES.get(
+            decision.complexity, types_pb2.COMPLEXITY_UNSPECIFIED
         )
+        message.prompt_tokens = decision.prompt_tokens
+        message.propensity = decision.propensity
+        message.seed = decision.seed
+        if deprecated := decision.deprecated:
+            message.deprecated = deprecated
+        if notes := decision.notes:
+            message.notes.extend(notes)
         if permit := decision.permit:
-            message.targets[0].permit = permit
-            message.targets[0].permit_expires_us = decision.permit_expires_us
+            target = message.targets[0]
+            target.permit = permit
+            target.permit_expires_us = decision.permit_expires_us
         if with_candidates:
             message.candidates.extend(_planned(place, hop) for place, hop in enumerate(plan, 1))
             message.candidates.extend(map(skipped, decision.skipped))
-        return message
+
+    def _targets(self, decision: Decision, plan: list[Hop]) -> types_pb2.Decision:
+        """What equal plans for one requested name share, under one routing config."""
+        providers = self._of_table(decision.table_version)
+        requested = decision.requested_model
+        key = (requested, *[hop.deployment for hop in plan])
+        known = self._plans.get(key)
+        if known is None:
+            known = types_pb2.Decision(
+                table_version=decision.table_version,
+                requested_model=requested,
+                targets=[self._target(hop, providers) for hop in plan],
+            )
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.clear()
+            self._plans[key] = known
+        return known
 
     def explanation(self, document: Mapping[str, Any]) -> router_pb2.ExplainResponse:
         """An explanation, from the JSON document the core writes."""
@@ -114,7 +138,7 @@ class DecisionWriter:
 
     def _of_table(self, version: str) -> dict[str, types_pb2.Provider]:
         if version != self._table_version:
-            self._table_version, self._providers = version, {}
+            self._table_version, self._providers, self._plans = version, {}, {}
         return self._providers
 
     def _provider(

@@ -90,8 +90,11 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.RouteRequest, caller: Caller, _context: Context
     ) -> router_pb2.RouteResponse:
         decision = await self._requests.decide(requests.route_query(request, caller))
-        message = self._write.decision(decision, with_candidates=request.include_candidates)
-        return router_pb2.RouteResponse(decision=message)
+        response = router_pb2.RouteResponse()
+        self._write.decision(
+            decision, response.decision, with_candidates=request.include_candidates
+        )
+        return response
 
     @answering
     async def RouteBatch(  # noqa: N802
@@ -104,11 +107,10 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         queries = [item for item in read if isinstance(item, RouteQuery)]
         decided = iter(await self._requests.decide_many(queries) if queries else ())
         outcomes = (next(decided) if isinstance(item, RouteQuery) else item for item in read)
-        results = [
-            self._result(outcome, item, caller)
-            for outcome, item in zip(outcomes, request.requests, strict=True)
-        ]
-        return router_pb2.RouteBatchResponse(results=results)
+        response = router_pb2.RouteBatchResponse()
+        for outcome, item in zip(outcomes, request.requests, strict=True):
+            self._result(outcome, item, caller, response.results.add())
+        return response
 
     @answering
     async def RouteStream(  # noqa: N802
@@ -138,10 +140,9 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         async for item in items:
             correlation_id = limits.name(item.correlation_id, "correlation_id")
             outcome = await self._decide(item.route, caller)
-            result = self._result(outcome, item.route, caller)
-            await context.write(
-                router_pb2.RouteStreamResponse(correlation_id=correlation_id, result=result)
-            )
+            response = router_pb2.RouteStreamResponse(correlation_id=correlation_id)
+            self._result(outcome, item.route, caller, response.result)
+            await context.write(response)
 
     async def _decide(
         self, request: router_pb2.RouteRequest, caller: Caller
@@ -158,12 +159,13 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         outcome: Decision | BaseException,
         request: router_pb2.RouteRequest,
         caller: Caller,
-    ) -> router_pb2.RouteResult:
+        result: router_pb2.RouteResult,
+    ) -> None:
+        """Writes what became of one request of many."""
         if isinstance(outcome, BaseException):
-            failure = failure_of(outcome, caller.request_id)
-            return router_pb2.RouteResult(error=item_error(failure))
-        message = self._write.decision(outcome, with_candidates=request.include_candidates)
-        return router_pb2.RouteResult(decision=message)
+            result.error.CopyFrom(item_error(failure_of(outcome, caller.request_id)))
+            return
+        self._write.decision(outcome, result.decision, with_candidates=request.include_candidates)
 
     @answering
     async def Explain(  # noqa: N802
