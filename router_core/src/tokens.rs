@@ -129,6 +129,29 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_those_of_cl100k() {
+        for (text, tokens) in [
+            ("hello world", 2),
+            ("print hello", 2),
+            ("tiktoken is great!", 6),
+            ("antidisestablishmentarianism", 6),
+            ("2 + 2 = 4", 7),
+            ("お誕生日おめでとう", 9),
+            ("naïve café — 漢字 🙂🙂", 12),
+            ("def f(x):\n    return x + 1\n", 11),
+            ("  leading and   inner   spaces  ", 8),
+            ("It's 1234567 o'clock; I'LL go.", 14),
+            ("{\"key\": [1, 2.5e-3, null]}\r\n\r\n\tend", 18),
+            ("\n\n\n", 1),
+            ("<|endoftext|>", 7),
+            ("", 0),
+        ] {
+            assert_eq!(count(text, 1000), exact(tokens), "{text:?}");
+        }
+        assert_eq!(count(&"a".repeat(1000), 1000), exact(125));
+    }
+
+    #[test]
     fn counting_stops_at_the_limit() {
         assert_eq!(count("a b c d", 4), exact(4));
         assert_eq!(count("a b c d", 3), more_than(3));

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use super::{band, work_size, Band, ComplexityParameters, CueFinder};
 use crate::facts::{Cues, Facts};
 use crate::tokens::count;
@@ -8,7 +10,8 @@ fn parameters() -> ComplexityParameters {
 }
 
 fn cues(texts: &[&str]) -> Cues {
-    CueFinder::new(&parameters()).unwrap().cues(texts.iter().copied())
+    static FINDER: LazyLock<CueFinder> = LazyLock::new(|| CueFinder::new(&parameters()).unwrap());
+    FINDER.cues(texts.iter().copied())
 }
 
 fn facts(prompt: &str, max_tokens: Option<u32>) -> Facts {
