@@ -54,8 +54,8 @@ def test_findings_of_loader_and_core_come_together_in_reading_order(tmp_path: Pa
     places = [(item.line, item.code) for item in found]
     assert places == sorted(places)
     assert (3, "duplicate-key") in places
-    unknown = next(item for item in found if item.line == 5)
-    assert unknown.column == len("  small-7b: {") + 1
+    unknown = next(item for item in found if item.code == "unknown-key")
+    assert (unknown.line, unknown.column) == (5, len("  small-7b: {") + 1)
     assert "provider" in (unknown.suggestion or "")
     assert any(item.line == 7 and item.column > len("  - {pattern: '") for item in found)
     assert str(caught.value).startswith(f"{path}:3:3: error: ")

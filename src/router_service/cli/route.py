@@ -5,6 +5,7 @@ Without a state file the fleet counts as idle and healthy, and the same seed giv
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ import click
 
 from router_service.cli.failures import reported
 from router_service.errors import InvalidRequest
+from router_service.serving.attributes import attributes_from_headers
+from router_service.types import RouteQuery
 
 if TYPE_CHECKING:
-    from router_service.core import Facts, Router, Table
+    from router_service.core import Router
 
 _MOST_PROMPT_BYTES = 64 * 1024 * 1024
 _MOST_TOKENS = 2**32 - 1
@@ -79,8 +82,18 @@ def route(
     if prompt is not None and prompt_file is not None:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     with reported(as_json=as_json):
-        text = _prompt_text(prompt, prompt_file)
-        decision = _explain(routing, model, text, max_tokens, stream, named, state, seed)
+        query = RouteQuery(
+            face="cli",
+            model=model,
+            attributes=attributes_from_headers(named),
+            headers=named,
+            principal="cli",
+            request_id="cli",
+            prompt=_prompt_text(prompt, prompt_file),
+            max_tokens=max_tokens,
+            stream=stream,
+        )
+        decision = _explain(routing, query, state, seed)
         if as_json:
             click.echo(json.dumps(decision, indent=2, ensure_ascii=False))
         else:
@@ -90,21 +103,15 @@ def route(
 
 
 def _explain(
-    routing: Path | None,
-    model: str,
-    prompt: str,
-    max_tokens: int | None,
-    stream: bool,
-    headers: dict[str, str],
-    state: Path | None,
-    seed: int,
+    routing: Path | None, query: RouteQuery, state: Path | None, seed: int
 ) -> dict[str, Any]:
     from router_service.config.reference import REFERENCE_CONFIG
     from router_service.config.routing import load_table
     from router_service.core import Router, now_us
+    from router_service.serving.facts import facts_of_query
 
     table = load_table(routing or REFERENCE_CONFIG)
-    facts = _facts(table, model, prompt, max_tokens, stream, headers)
+    facts = asyncio.run(facts_of_query(table, query))
     router = Router(table, "cli")
     if state is not None:
         _restore(router, state)
@@ -120,37 +127,6 @@ def _restore(router: Router, state: Path) -> None:
     if unknown:
         names = ", ".join(unknown)
         click.echo(f"{state}: ids this config does not know were left out: {names}", err=True)
-
-
-def _facts(
-    table: Table,
-    model: str,
-    prompt: str,
-    max_tokens: int | None,
-    stream: bool,
-    headers: dict[str, str],
-) -> Facts:
-    from router_service.core import Facts
-    from router_service.serving.attributes import attributes_from_headers
-
-    said = attributes_from_headers(headers)
-    return Facts(
-        model,
-        inspection=table.inspect_text(prompt),
-        capability=said.capability,
-        max_tokens=max_tokens,
-        stream=stream,
-        batch_size=said.batch_size,
-        batch_mode=said.batch_mode,
-        request_count=said.request_count,
-        quality_tier=said.quality_tier,
-        priority=said.priority,
-        session=said.session,
-        strategy=said.strategy,
-        chain=said.chain,
-        headers=[item for item in headers.items() if item[0] in table.condition_headers],
-        allowed=said.allowed,
-    )
 
 
 def _header_map(headers: tuple[str, ...]) -> dict[str, str]:

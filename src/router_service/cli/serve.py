@@ -94,7 +94,7 @@ def overridden(config: ServiceConfig, options: dict[str, dict[str, object]]) -> 
 
 def _point_at_warnings(config: ServiceConfig, number: int) -> None:
     click.echo(
-        f"{number} warnings in the routing config; list them with: "
+        f"the routing config has warnings: {number}; list them with: "
         f"router-service check {config.routing.config}",
         err=True,
     )
