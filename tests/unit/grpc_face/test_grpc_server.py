@@ -183,11 +183,18 @@ async def test_reflection_lists_the_services(face: Any) -> None:
     asked = [
         reflection_pb2.ServerReflectionRequest(list_services=""),
         reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"{SERVICE}.Route"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"{SERVICE}.Nothing"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="no.such.Thing"),
     ]
-    listed, described = [answer async for answer in stub.ServerReflectionInfo(iter(asked))]
+    answers = [answer async for answer in stub.ServerReflectionInfo(iter(asked))]
+    listed, described, of_method, no_method, no_service = answers
     names = {service.name for service in listed.list_services_response.service}
     assert {SERVICE, "router_service.v1.AdminService", "grpc.health.v1.Health"} <= names
     assert described.file_descriptor_response.file_descriptor_proto
+    assert of_method.file_descriptor_response == described.file_descriptor_response
+    assert no_method.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+    assert no_service.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 @pytest.mark.parametrize("rpc", ADMIN_RPCS)

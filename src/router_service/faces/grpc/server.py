@@ -9,10 +9,10 @@ from typing import Protocol
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from router_service.errors import ServiceConfigRejected
 from router_service.faces.auth import Keys
+from router_service.faces.grpc import reflection
 from router_service.faces.grpc.admin import AdminService
 from router_service.faces.grpc.health import Health
 from router_service.faces.grpc.service import RouterService
@@ -52,9 +52,7 @@ def create_grpc_server(
     router_pb2_grpc.add_RouterServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(), server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)
-    described = (router_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR)
-    names = [name.full_name for file in described for name in file.services_by_name.values()]
-    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    reflection.enable(server, [router_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR])
     return server
 
 
