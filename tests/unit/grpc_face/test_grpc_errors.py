@@ -106,12 +106,25 @@ async def test_waiting_is_advised_where_it_helps(
 async def test_an_unknown_model_comes_with_suggestions(face: Any, requests: Any) -> None:
     skip = {"model": "m", "provider": "p", "deployment": "m@p", "reason": "disabled"}
     requests.error = errors.DecisionError(
-        "unknown_model", "no such", {"suggestions": ["llama3.1"], "skipped": [skip]}
+        "unknown_model",
+        "no such",
+        {"param": "model", "suggestions": ["llama3.1"], "skipped": [skip]},
     )
     _, _, details, _ = await face.failure(face.router.Route(router_pb2.RouteRequest(model="lama")))
     failure = unpacked(details, errors_pb2.DecisionFailure())
     assert list(failure.suggestions) == ["llama3.1"]
+    assert unpacked(details, error_details_pb2.BadRequest()).field_violations[0].field == "model"
     assert (failure.skipped[0].deployment, failure.skipped[0].reason) == ("m@p", "disabled")
+
+
+async def test_a_capability_nobody_knows_is_named_where_our_messages_keep_it(
+    face: Any, requests: Any
+) -> None:
+    details = {"param": "capability", "suggestions": ["code"]}
+    requests.error = errors.DecisionError("invalid_request", "no such capability", details)
+    _, _, told, _ = await face.failure(face.router.Route(router_pb2.RouteRequest(model="m")))
+    (violation,) = unpacked(told, error_details_pb2.BadRequest()).field_violations
+    assert violation.field == "attributes.capability"
 
 
 async def test_attempts_are_listed(face: Any, requests: Any) -> None:

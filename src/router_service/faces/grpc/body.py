@@ -3,7 +3,6 @@ Foreign JSON is spliced in byte for byte and never rebuilt, so nothing in it can
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -15,11 +14,8 @@ from router_service.faces.grpc.requests import FACE, attributes_of, operation_of
 from router_service.types import Incoming, Operation
 from router_service.v1 import router_pb2
 
-_THREAD_FROM_BYTES = 65_536
-"""Larger bodies are overlaid in a thread; the core lets go of the interpreter for them."""
 
-
-async def incoming(
+def incoming(
     request: router_pb2.GenerateRequest, caller: Caller, timeout_s: float | None, *, stream: bool
 ) -> Incoming:
     """One request to carry out. Raises InvalidRequest naming the field."""
@@ -31,7 +27,7 @@ async def incoming(
     return Incoming(
         face=FACE,
         operation=operation,
-        body=await _body(request, operation, stream=stream),
+        body=_body(request, operation, stream=stream),
         attributes=attributes,
         headers=caller.headers,
         principal=caller.principal,
@@ -40,13 +36,11 @@ async def incoming(
     )
 
 
-async def _body(
-    request: router_pb2.GenerateRequest, operation: Operation, *, stream: bool
-) -> bytes:
+def _body(request: router_pb2.GenerateRequest, operation: Operation, *, stream: bool) -> bytes:
     members = _common_members(request)
     given = request.WhichOneof("input")
     if given == "openai_body":
-        return await _overlaid(request.openai_body, members, stream=stream)
+        return _overlaid(request.openai_body, members, stream=stream)
     if given is None:
         raise InvalidRequest("input: missing; set one of prompt, messages, openai_body", "input")
     if given == "prompt":
@@ -59,7 +53,7 @@ async def _body(
     return _object(members)
 
 
-async def _overlaid(body: bytes, members: dict[str, bytes], *, stream: bool) -> bytes:
+def _overlaid(body: bytes, members: dict[str, bytes], *, stream: bool) -> bytes:
     """The caller's own body with the given members set; the RPC says whether it streams."""
     if "max_tokens" in members:
         members["max_completion_tokens"] = b"null"
@@ -69,9 +63,7 @@ async def _overlaid(body: bytes, members: dict[str, bytes], *, stream: bool) -> 
         members["stream"] = members["stream_options"] = b"null"
     changes = _object(members)
     try:
-        if len(body) < _THREAD_FROM_BYTES:
-            return overlay(body, changes)
-        return await asyncio.to_thread(overlay, body, changes)
+        return overlay(body, changes)
     except (InvalidRequest, ValueError) as error:
         raise InvalidRequest(f"openai_body: {error}", "openai_body") from None
 

@@ -40,6 +40,13 @@ _DECISION_CODES = {
     "no_room": code_pb2.RESOURCE_EXHAUSTED,
 }
 
+_FIELDS = {
+    "capability": "attributes.capability",
+    "strategy": "attributes.strategy",
+    "chain": "attributes.chain",
+}
+"""Where our messages keep what the core calls by a shorter name."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -107,13 +114,14 @@ def _(error: errors.DeadlineExceeded) -> Failure:
 @_failure.register
 def _(error: errors.DecisionError) -> Failure:
     suggestions = tuple(error.details.get("suggestions") or ())[:_LISTED]
+    param = error.details.get("param")
     skipped = [_skipped(skip) for skip in (error.details.get("skipped") or ())[:_LISTED]]
     detail = errors_pb2.DecisionFailure(suggestions=suggestions, skipped=skipped)
     return Failure(
         _DECISION_CODES.get(error.code, code_pb2.FAILED_PRECONDITION),
         error.code,
         error.message,
-        field="model" if error.code == "unknown_model" else None,
+        field=_FIELDS.get(param, param) if param else None,
         suggestions=suggestions,
         retry_after_us=error.details.get("retry_after_us"),
         details=(detail,) if suggestions or skipped else (),

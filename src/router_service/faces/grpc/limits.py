@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from router_service.errors import InvalidRequest
 
-MAX_NAME = 1024
+MAX_NAME = 512
 """Characters of any name: model, capability, session, deployment, correlation id."""
 MAX_PERMIT = 4096
 MAX_BATCH = 1000
@@ -17,7 +17,7 @@ MAX_ALLOWED = 1000
 MAX_MESSAGES = 10_000
 MAX_STOPS = 64
 MAX_BATCH_SIZE = 1_000_000
-MAX_REQUEST_COUNT = 1_000_000_000
+MAX_REQUEST_COUNT = 100_000_000
 MAX_PROMPT_TOKENS = 100_000_000
 MAX_TOKENS = 10_000_000
 MAX_DURATION_US = 86_400_000_000

@@ -192,9 +192,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.GenerateRequest, caller: Caller, context: Context
     ) -> router_pb2.GenerateResponse:
         timeout_s = context.time_remaining()
-        answer = await self._requests.open(
-            await body.incoming(request, caller, timeout_s, stream=False)
-        )
+        answer = await self._requests.open(body.incoming(request, caller, timeout_s, stream=False))
         if not isinstance(answer, Answer):
             await answer.aclose()
             raise TypeError("a stream came back where a whole answer was asked for")
@@ -206,7 +204,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
     ) -> None:
         timeout_s = context.time_remaining()
         stream = await self._requests.open(
-            await body.incoming(request.generate, caller, timeout_s, stream=True)
+            body.incoming(request.generate, caller, timeout_s, stream=True)
         )
         if isinstance(stream, Answer):
             raise TypeError("a whole answer came back where a stream was asked for")
