@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,8 +18,15 @@ from router_service.testing.demo.result import Result
 from router_service.testing.demo.router_process import RouterProcess
 from router_service.testing.demo.steps import Step
 
-_ANSWER_WIDTH = 44
+_TEXT_LENGTH = 60
+_PLAIN_WIDTH = 120
+"""Columns where the output is no terminal, such as a log."""
 _SERVICE = "router_service.v1.RouterService"
+
+
+def open_console() -> Console:
+    plain = Console(highlight=False)
+    return plain if plain.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
 def starting_fleet(console: Console, number: int) -> None:
@@ -61,10 +69,12 @@ def answered(console: Console, result: Result) -> None:
 
 def results(console: Console, results: Sequence[Result]) -> None:
     """Every decision and answer as one table."""
-    table = Table(title="What was asked, how it was decided, who answered", expand=True)
+    table = Table(title="What was asked, how it was decided, who answered", show_lines=True)
     table.add_column("", justify="right")
-    for heading in ("request", "decision", "answered by", "answer"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("request", overflow="fold")
+    table.add_column("decision", no_wrap=True)
+    table.add_column("answered by", no_wrap=True)
+    table.add_column("answer", overflow="fold")
     table.add_column("ms", justify="right")
     for number, result in enumerate(results, 1):
         table.add_row(str(number), *_cells(result), f"{result.seconds * 1000:.0f}")
@@ -79,7 +89,9 @@ def results(console: Console, results: Sequence[Result]) -> None:
 def _cells(result: Result) -> tuple[str, str, str, str]:
     step, seen = result.step, result.seen
     headers = "".join(f"\n{name}: {value}" for name, value in step.headers.items())
-    asked = f"[b]{escape(step.title)}[/b]\n{escape(step.model or '(no model)')}{headers}"
+    limit = f", max_tokens {step.max_tokens}" if step.max_tokens is not None else ""
+    sent = escape(f"{step.model or '(no model)'}{limit}{headers}\n{_short(step.prompt)}")
+    asked = f"[b]{escape(step.title)}[/b]\n{sent}"
     if seen is None:
         return asked, "", "", f"[red]{escape(result.complaint or '')}[/red]"
     tries = f"\nafter {seen.attempts} attempts" if seen.attempts > 1 else ""
@@ -96,28 +108,33 @@ def _cells(result: Result) -> tuple[str, str, str, str]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _ANSWER_WIDTH else text[: _ANSWER_WIDTH - 1] + "…"
+    return text if len(text) <= _TEXT_LENGTH else text[: _TEXT_LENGTH - 1] + "…"
 
 
-def invitation(console: Console, router: RouterProcess, addresses: Mapping[str, str]) -> None:
-    """Addresses, and lines that work as they stand."""
+def invitation(
+    console: Console, router: RouterProcess, addresses: Mapping[str, str], api: Path
+) -> None:
+    """Addresses, and lines that work as they stand; api is the file that describes the gRPC API."""
     http, grpc = f"http://127.0.0.1:{router.http_port}", f"127.0.0.1:{router.grpc_port}"
     chat = {"model": "code", "messages": [{"role": "user", "content": "print hello"}]}
     ask = {"model": "code", "prompt": "print hello", "max_tokens": 50}
     fault = {"faults": [{"kind": "status", "status": 503, "times": 3}]}
     ollama = addresses["ollama"]
+    ghz = f"ghz --insecure --protoset {api} --call {_SERVICE}"
     console.print(f"\n[b]HTTP[/b] {http}   [b]gRPC[/b] {grpc}   [b]log[/b] {router.log}\n")
     lines = (
-        ("an answer", f"curl -i {http}/v1/chat/completions {_data(chat)}"),
-        ("a stream", f"curl -N {http}/v1/chat/completions {_data(chat | {'stream': True})}"),
-        ("why", f"curl '{http}/v1/route?explain=true' {_data(ask)}"),
-        ("figures", f"curl {http}/metrics"),
-        ("let a provider fail", f"curl {ollama}/_fake/behaviour {_data(fault)}"),
+        ("an answer", f"curl -si {http}/v1/chat/completions {_data(chat)}"),
+        ("a stream", f"curl -sN {http}/v1/chat/completions {_data(chat | {'stream': True})}"),
+        ("why", f"curl -s '{http}/v1/route?explain=true' {_data(ask)}"),
+        ("figures", f"curl -s {http}/metrics"),
+        ("let a provider fail", f"curl -s {ollama}/_fake/behaviour {_data(fault)}"),
         ("a decision", f"grpcurl -plaintext -d '{json.dumps(ask)}' {grpc} {_SERVICE}/Route"),
         ("an answer", f"grpcurl -plaintext -d '{json.dumps(ask)}' {grpc} {_SERVICE}/Generate"),
+        # Not Route: each answer holds a slot until its caller reports or the permit expires.
+        ("load: answers", f"{ghz}/Generate -n 300 -c 20 -d '{json.dumps(ask)}' {grpc}"),
         (
-            "load",
-            f"ghz --insecure --call {_SERVICE}/Route -n 2000 -c 20 -d '{json.dumps(ask)}' {grpc}",
+            "load: decisions",
+            f"{ghz}/Explain -n 3000 -c 20 -d '{json.dumps({'route': ask})}' {grpc}",
         ),
     )
     for title, line in lines:

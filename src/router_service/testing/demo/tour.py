@@ -9,13 +9,15 @@ import asyncio
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from router_service.config.reference import REFERENCE_CONFIG
 from router_service.testing.demo import show
-from router_service.testing.demo.callers import Callers, StepFailed
+from router_service.testing.demo.callers import Callers, StepFailed, write_api
 from router_service.testing.demo.result import Result, complaint
 from router_service.testing.demo.router_process import RouterProcess
 from router_service.testing.demo.steps import TOUR, Step
@@ -27,7 +29,7 @@ async def run(once: bool) -> int:
 
     Raises OSError where the router does not come up.
     """
-    console = Console(highlight=False)
+    console = show.open_console()
     specs = reference_specs(paced=True)
     began = time.perf_counter()
     show.starting_fleet(console, len(specs))
@@ -44,12 +46,19 @@ async def run(once: bool) -> int:
                 results = await _tour(console, fleet, router)
                 show.results(console, results)
                 if not once:
-                    show.invitation(console, router, fleet.addresses)
-                    await _ctrl_c()
-                    console.print("stopping")
+                    await _stay(console, fleet, router)
     if router.exit_code != 0:
         console.print(f"[red]the router ended with code {router.exit_code}, not 0[/red]")
     return 0 if router.exit_code == 0 and not any(r.complaint for r in results) else 1
+
+
+async def _stay(console: Console, fleet: FakeFleet, router: RouterProcess) -> None:
+    api = router.log.with_name("api.protoset")
+    write_api(api)
+    with _interrupts() as asked:
+        show.invitation(console, router, fleet.addresses, api)
+        await asked.wait()
+        console.print("Stopping")
 
 
 async def _tour(console: Console, fleet: FakeFleet, router: RouterProcess) -> list[Result]:
@@ -75,11 +84,16 @@ async def _result(console: Console, callers: Callers, step: Step) -> Result:
     return Result(step, seen, time.perf_counter() - started, complaint(step, seen))
 
 
-async def _ctrl_c() -> None:
+@contextmanager
+def _interrupts() -> Iterator[asyncio.Event]:
+    """An event set by Ctrl-C or SIGTERM, which do nothing else meanwhile."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
         loop.add_signal_handler(number, asked.set)
-    await asked.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(number)
+    try:
+        yield asked
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
