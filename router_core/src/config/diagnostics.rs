@@ -3,6 +3,13 @@
 
 use serde::Serialize;
 
+use super::pointer::Pointer;
+
+/// Names this alike are offered as a correction.
+const ALIKE: f64 = 0.82;
+/// Longest list of allowed names spelled out in a message.
+const NAMES_SHOWN: usize = 16;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -24,4 +31,95 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do, in one sentence.
     pub suggestion: Option<String>,
+}
+
+impl Diagnostic {
+    pub fn error(code: &'static str, at: &Pointer, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            pointer: at.as_str().to_owned(),
+            at_key: false,
+            offset: None,
+            message: message.into(),
+            suggestion: None,
+        }
+    }
+
+    pub fn warning(code: &'static str, at: &Pointer, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, at, message)
+        }
+    }
+
+    #[must_use]
+    pub fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    /// Offers the known name closest to `written`, or lists them where none is close.
+    #[must_use]
+    pub fn suggest_name<'a>(self, written: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.collect();
+        match closest(written, known.iter().copied()) {
+            Some(name) => self.suggest(format!("did you mean `{name}`?")),
+            None if known.is_empty() => self,
+            None if known.len() <= NAMES_SHOWN => {
+                self.suggest(format!("use one of {}", known.join(", ")))
+            }
+            None => self,
+        }
+    }
+
+    #[must_use]
+    pub fn at_key(mut self) -> Self {
+        self.at_key = true;
+        self
+    }
+
+    #[must_use]
+    pub fn at_offset(mut self, offset: Option<usize>) -> Self {
+        self.offset = offset;
+        self
+    }
+}
+
+/// The known name most like `written`, if any is alike enough to be a slip of the pen.
+pub fn closest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let written = written.to_lowercase();
+    known
+        .map(|name| (strsim::jaro_winkler(&written, &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// Everything found so far, in the order it was found.
+#[derive(Debug, Default)]
+pub struct Report(Vec<Diagnostic>);
+
+impl Report {
+    pub fn add(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|found| found.severity == Severity::Error)
+    }
+
+    /// Whether something inside `place` is already reported as an error.
+    #[must_use]
+    pub fn has_error_in(&self, place: &Pointer) -> bool {
+        self.0
+            .iter()
+            .any(|found| found.severity == Severity::Error && place.holds(&found.pointer))
+    }
+
+    #[must_use]
+    pub fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.0
+    }
 }

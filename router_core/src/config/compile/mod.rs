@@ -1,0 +1,153 @@
+//! From the sections of a config to one table. Stages run in the order in which names come into being:
+//! settings, providers, capabilities, models, then the rules and chains that refer to them.
+
+mod capabilities;
+mod chains;
+mod exact;
+mod lookup;
+mod models;
+mod patterns;
+mod pools;
+mod providers;
+mod rules;
+mod settings;
+mod sizes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::complexity::ComplexityParameters;
+use crate::config::diagnostics::{Diagnostic, Report};
+use crate::config::pointer::Pointer;
+use crate::config::schema::containers::Entry;
+use crate::config::schema::Document;
+use crate::ids::Arena;
+use crate::strategy::Strategy;
+use crate::table::{CapabilityId, ModelId, Patterns, ProviderId, Settings, Table};
+
+/// Marks a mistake that is in the report already.
+#[derive(Debug, Clone, Copy)]
+struct Reported;
+
+/// A table in the making.
+struct Draft {
+    table: Table,
+    report: Report,
+    known: Known,
+}
+
+/// Names that may be referred to. `None` stands for an entry that is declared but broken: referring to
+/// it is no second mistake.
+#[derive(Default)]
+struct Known {
+    providers: BTreeMap<String, Option<ProviderId>>,
+    models: BTreeMap<String, Option<ModelId>>,
+    capabilities: BTreeMap<String, Option<CapabilityId>>,
+    /// Kinds and groups that only broken providers have.
+    broken_words: BTreeSet<String>,
+    /// Ids, kinds and groups, as conditions name them.
+    provider_words: Vec<String>,
+    chains: BTreeSet<String>,
+    /// Provider references already warned of as ambiguous.
+    ambiguous: BTreeSet<String>,
+}
+
+pub fn compile(
+    document: &Document,
+    version: String,
+    report: Report,
+) -> Result<Table, Vec<Diagnostic>> {
+    let mut draft = Draft {
+        table: empty_table(version),
+        report,
+        known: Known::default(),
+    };
+    settings::compile(&mut draft, document);
+    providers::compile(&mut draft, &document.providers);
+    capabilities::declare(&mut draft, document);
+    models::compile(&mut draft, document);
+    exact::compile(&mut draft, &document.exact_matches);
+    models::compile_aliases(&mut draft, &document.router_settings.model_group_alias);
+    pools::compile(&mut draft, document);
+    capabilities::compile(&mut draft, &document.capabilities);
+    chains::compile(&mut draft, document);
+    exact::compile_fallbacks(&mut draft, &document.exact_matches);
+    capabilities::compile_fallbacks(&mut draft, &document.capabilities);
+    pools::compile_fallbacks(&mut draft, &document.load_balancing);
+    patterns::compile(&mut draft, &document.patterns);
+    sizes::compile(&mut draft, &document.model_size_routing);
+    rules::compile(&mut draft, document);
+    draft.finish()
+}
+
+impl Draft {
+    fn finish(mut self) -> Result<Table, Vec<Diagnostic>> {
+        if self.report.has_errors() {
+            return Err(self.report.into_diagnostics());
+        }
+        self.table.condition_headers.sort();
+        self.table.condition_headers.dedup();
+        self.table.warnings = self.report.into_diagnostics();
+        Ok(self.table)
+    }
+
+    fn error(&mut self, code: &'static str, at: &Pointer, message: impl Into<String>) -> Reported {
+        self.reported(Diagnostic::error(code, at, message))
+    }
+
+    fn reported(&mut self, found: Diagnostic) -> Reported {
+        self.report.add(found);
+        Reported
+    }
+
+    /// The entry, if it could be built; else makes sure that the report says why not.
+    fn built<'e, T>(&mut self, entry: &'e Entry<T>, at: &Pointer) -> Option<&'e T> {
+        match entry {
+            Ok(entry) => Some(entry),
+            Err(broken) => {
+                if !self.report.has_error_in(at) {
+                    self.error(
+                        "wrong-type",
+                        at,
+                        format!("this entry cannot be read: {}", broken.reason),
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn warn_unless_built(&mut self, strategy: Strategy, at: &Pointer) {
+        if !strategy.is_built() {
+            let message = format!(
+                "the strategy `{}` is not built yet: members are used in the order given",
+                strategy.as_str()
+            );
+            self.report
+                .add(Diagnostic::warning("not-built", at, message));
+        }
+    }
+}
+
+fn empty_table(version: String) -> Table {
+    Table {
+        version,
+        providers: Arena::default(),
+        models: Arena::default(),
+        deployments: Arena::default(),
+        names: rustc_hash::FxHashMap::default(),
+        patterns: Patterns::default(),
+        capabilities: Arena::default(),
+        capability_names: rustc_hash::FxHashMap::default(),
+        pools: Arena::default(),
+        pool_names: rustc_hash::FxHashMap::default(),
+        size_rules: Vec::new(),
+        metadata_rules: Vec::new(),
+        default_provider: None,
+        default_chain: Vec::new(),
+        named_chains: BTreeMap::new(),
+        complexity: ComplexityParameters::default(),
+        settings: Settings::default(),
+        condition_headers: Vec::new(),
+        warnings: Vec::new(),
+    }
+}

@@ -1,0 +1,200 @@
+//! Router-wide settings and the sections that are read but not acted on yet. `x-unused` marks the
+//! latter: whoever sets one is warned.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::chains::FallbackEntry;
+use super::containers::{Entries, Items};
+use super::scalars::{Deadline, Milliseconds, Seconds, StrategyName, Weight};
+
+/// What happens to a name that no rule knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownModel {
+    Default,
+    Reject,
+}
+
+/// Unknown keys are warned of, not refused: files written for other routers carry many.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RouterSettings {
+    /// Strategy among the deployments of one model. Default: weighted.
+    pub routing_strategy: Option<StrategyName>,
+    /// Whether a request may name a strategy (x-routing-strategy). Default: false.
+    pub allow_strategy_override: Option<bool>,
+    /// Other names of models.
+    pub model_group_alias: Entries<AliasTarget>,
+    /// Errors within the window before a cooldown. Default: 3.
+    pub allowed_fails: Option<u8>,
+    /// Repeats on the same provider. Default: 2.
+    pub num_retries: Option<u8>,
+    /// Different deployments tried for one request. Default: 5.
+    #[schemars(range(min = 1, max = 20))]
+    pub max_attempts: Option<u8>,
+    /// Deadline of a request, seconds. Default: 30.
+    pub timeout: Option<Deadline>,
+    /// First cooldown, seconds. Default: 60.
+    pub cooldown_time: Option<Seconds>,
+    /// Longest Retry-After that is waited for. Default: 3.
+    pub short_retry_after_seconds: Option<Seconds>,
+    /// Whether a content-policy refusal moves on to the next deployment. Default: false.
+    pub content_policy_fallback: Option<bool>,
+    /// Life of a permit that is never reported. Default: 120.
+    pub permit_ttl_seconds: Option<Deadline>,
+    /// Default: default.
+    pub unknown_model: Option<UnknownModel>,
+    /// Where unknown names go. Default: ollama, else the first active provider.
+    pub default_provider: Option<String>,
+    pub fallbacks: Items<FallbackEntry>,
+    /// Checks of context and features before a call; always on.
+    pub enable_pre_call_checks: Option<bool>,
+    #[schemars(extend("x-unused" = "state is not shared between replicas yet"))]
+    pub redis_host: Option<String>,
+    #[schemars(extend("x-unused" = "state is not shared between replicas yet"))]
+    pub redis_port: Option<u16>,
+}
+
+/// A model's name, alone or as `LiteLLM` writes it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AliasTarget {
+    Name(String),
+    Full(FullAlias),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct FullAlias {
+    pub model: String,
+    #[schemars(extend("x-unused" = "aliases are always listed"))]
+    pub hidden: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct RateLimitedFallback {
+    /// Default: true.
+    pub enabled: Option<bool>,
+    /// Out after a 429 without Retry-After. Default: 60.
+    pub fallback_duration_seconds: Option<Seconds>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct ErrorBasedRouting {
+    /// Default: true.
+    pub enabled: Option<bool>,
+    /// Errors within the window before a cooldown; `router_settings.allowed_fails` goes before it.
+    pub error_threshold: Option<u8>,
+    /// Longest cooldown. Default: 300.
+    pub cooldown_seconds: Option<Seconds>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct FirstRequestRouting {
+    pub strategy: Option<FirstRequestStrategy>,
+    pub warm_check_timeout_ms: Option<Milliseconds>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstRequestStrategy {
+    PreferWarmProviders,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct UsageBased {
+    pub weight_factors: Option<WeightFactors>,
+}
+
+/// Shares of the score, or the older list of names.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WeightFactors {
+    Shares(FactorShares),
+    Names(Items<FactorItem>),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FactorItem {
+    Name(String),
+    Share(Entries<Weight>),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct FactorShares {
+    pub latency: Option<Weight>,
+    pub success_rate: Option<Weight>,
+    pub cost: Option<Weight>,
+}
+
+/// A named A/B test.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ExperimentEntry {
+    /// Default: false.
+    pub enabled: Option<bool>,
+    /// Which requests take part.
+    pub r#match: ExperimentMatch,
+    /// What keeps its arm. Default: prompt.
+    pub unit: Option<ExperimentUnit>,
+    pub arms: Entries<ArmEntry>,
+    pub guardrail: Option<Guardrail>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct ExperimentMatch {
+    pub capability: Option<String>,
+    pub rule: Option<String>,
+    pub complexity: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExperimentUnit {
+    Session,
+    User,
+    Prompt,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ArmEntry {
+    pub model: String,
+    /// Share of the traffic, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    pub share: Option<f64>,
+}
+
+/// When an arm is rolled back.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct Guardrail {
+    #[schemars(range(min = 0, max = 1))]
+    pub max_error_rate: Option<f64>,
+    #[schemars(range(min = 0, max = 1))]
+    pub max_quality_loss: Option<f64>,
+    pub min_samples: Option<u32>,
+}
+
+/// Notes for people; nothing is read from here.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Metadata {
+    pub version: Option<serde_json::Value>,
+    pub architecture: Option<serde_json::Value>,
+    pub last_updated: Option<serde_json::Value>,
+}
