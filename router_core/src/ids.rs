@@ -67,11 +67,16 @@ impl<T> Default for Arena<T> {
 
 impl<T> Arena<T> {
     /// Adds an item and returns its id.
+    pub fn push(&mut self, item: T) -> Id<T> {
+        self.push_with(|_| item)
+    }
+
+    /// As `push`, for an item that must know its own id.
     ///
     /// More than `u32::MAX` items saturate the id; a config of that size does not fit in memory.
-    pub fn push(&mut self, item: T) -> Id<T> {
+    pub fn push_with(&mut self, make: impl FnOnce(Id<T>) -> T) -> Id<T> {
         let id = Id(u32::try_from(self.0.len()).unwrap_or(u32::MAX), PhantomData);
-        self.0.push(item);
+        self.0.push(make(id));
         id
     }
 

@@ -101,7 +101,7 @@ pub struct Provider {
     /// Tokens; `None` where the model decides.
     pub context_window: Option<u32>,
     pub price: Price,
-    /// Name of the environment variable that holds the key; never the key.
+    /// Where the key is: an environment variable's name, or a file's path (with a `/`); never the key.
     pub credential: Option<String>,
     pub features: Features,
     /// False for an inactive member of an exclusive group or `enabled: false`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -120,8 +120,8 @@ Event = Started | Delta | Finished | Whole
 class Connector(Protocol):
     """Speaks one wire protocol to one provider."""
 
-    def events(self, call: UpstreamCall) -> AsyncIterator[Event]:
-        """Carry out one attempt. Closing the iterator closes the upstream connection at once.
+    def events(self, call: UpstreamCall) -> AsyncGenerator[Event, None]:
+        """Carry out one attempt. Closing the generator closes the upstream connection at once.
 
         Raises UpstreamError, and nothing else, for whatever goes wrong.
         """

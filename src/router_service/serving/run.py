@@ -170,18 +170,15 @@ class Run:
             limits=self._limits(upstream.provider),
             headers={**self._headers, **journal.headers},
         )
-        events = upstream.connector.events(call)
         try:
-            async for event in events:
-                yield event
+            async with aclosing(upstream.connector.events(call)) as events:
+                async for event in events:
+                    yield event
         except UpstreamError:
             raise
         except Exception as error:
             logger.exception("connector of %s failed", attempt.provider)
             raise _connector_bug(attempt, f"failed: {type(error).__name__}") from error
-        finally:
-            if isinstance(events, AsyncGenerator):
-                await events.aclose()
 
     def _limits(self, provider: Provider) -> Limits:
         return Limits(
