@@ -149,7 +149,13 @@ impl Decision {
         planned.chain(skipped).collect()
     }
 
-    fn candidate(&self, id: DeploymentId, eligible: bool, reason: String, score: Option<f64>) -> Value {
+    fn candidate(
+        &self,
+        id: DeploymentId,
+        eligible: bool,
+        reason: String,
+        score: Option<f64>,
+    ) -> Value {
         json!({
             "model": self.model_name(id),
             "provider": self.provider_id(id),

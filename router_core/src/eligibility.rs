@@ -103,9 +103,9 @@ impl Skip {
         match self {
             Self::Disabled => disabled_reason(table, deployment),
             Self::NotAllowed => "not among the deployments the caller allows".to_owned(),
-            Self::ContextTooSmall { needed, window } => format!(
-                "needs {needed} tokens of context (prompt and answer), has {window}"
-            ),
+            Self::ContextTooSmall { needed, window } => {
+                format!("needs {needed} tokens of context (prompt and answer), has {window}")
+            }
             Self::Lacks(needed) => {
                 format!("does not support {}", needed.missing_from(deployment.features).join(", "))
             }

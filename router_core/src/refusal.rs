@@ -9,9 +9,6 @@ use crate::resolve::Unresolved;
 use crate::strategy::Strategy;
 use crate::table::{DeploymentId, Table};
 
-/// How long to wait before asking again where every slot is taken, microseconds.
-const ROOM_RETRY_US: u64 = 1_000_000;
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     /// `unknown_model`, `invalid_request`, `context_length_exceeded`, `no_eligible_deployment` or `no_room`.
@@ -21,15 +18,6 @@ pub struct Refused {
 }
 
 impl Refused {
-    #[must_use]
-    pub fn no_room(plan: usize) -> Self {
-        Self {
-            code: "no_room",
-            message: format!("all {plan} deployments that could serve this are full; try again in a second"),
-            details: json!({ "retry_after_us": ROOM_RETRY_US }),
-        }
-    }
-
     #[must_use]
     pub fn from_refusal(refusal: Refusal, table: &Table, facts: &Facts, now_us: u64) -> Self {
         match refusal {
@@ -45,9 +33,10 @@ impl Refused {
         match unresolved {
             Unresolved::NothingAsked => Self {
                 code: "invalid_request",
-                message: "no model is named; set model to a model, pool or capability name, or ask \
+                message:
+                    "no model is named; set model to a model, pool or capability name, or ask \
                           for a capability with X-Capability"
-                    .to_owned(),
+                        .to_owned(),
                 details: json!({ "param": "model" }),
             },
             Unresolved::UnknownModel { name, closest } => Self {
@@ -73,7 +62,10 @@ impl Refused {
         let known = Strategy::names();
         Self {
             code: "invalid_request",
-            message: format!("the strategy {name:?} does not exist; there are {}", known.join(", ")),
+            message: format!(
+                "the strategy {name:?} does not exist; there are {}",
+                known.join(", ")
+            ),
             details: json!({ "param": "strategy", "suggestions": known }),
         }
     }
@@ -92,7 +84,8 @@ impl Refused {
                 (deployment.id.clone(), skip.reason(table, deployment, now_us))
             })
             .collect();
-        let reasons: Vec<String> = rows.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
+        let reasons: Vec<String> =
+            rows.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
         let soonest = skipped.iter().filter_map(|(_, skip)| match skip {
             Skip::Out { until_us } => Some(until_us.saturating_sub(now_us)),
             _ => None,

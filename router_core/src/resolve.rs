@@ -37,7 +37,10 @@ pub enum Candidates<'t> {
     Capability(CapabilityId),
     Pool(PoolId),
     /// One target with the rule's own fallbacks.
-    Target { target: Target, fallback: &'t [ChainStep] },
+    Target {
+        target: Target,
+        fallback: &'t [ChainStep],
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -65,9 +68,7 @@ pub fn resolve<'t>(table: &'t Table, facts: &'t Facts) -> Result<Resolution<'t>,
     let name = facts.model.as_str();
     let asked = asked_capability(table, facts)?;
     if name.is_empty() {
-        return asked
-            .map(|asked| asked.resolution(table))
-            .ok_or(Unresolved::NothingAsked);
+        return asked.map(|asked| asked.resolution(table)).ok_or(Unresolved::NothingAsked);
     }
     if let Some(exact) = table.names.get(name) {
         return Ok(Resolution {
@@ -113,10 +114,7 @@ fn named_capability<'t>(table: &'t Table, name: &str) -> Option<Named<'t>> {
     })
 }
 
-fn asked_capability<'t>(
-    table: &'t Table,
-    facts: &Facts,
-) -> Result<Option<Named<'t>>, Unresolved> {
+fn asked_capability<'t>(table: &'t Table, facts: &Facts) -> Result<Option<Named<'t>>, Unresolved> {
     let Some(name) = facts.capability.as_deref() else {
         return Ok(None);
     };
@@ -176,14 +174,14 @@ fn by_default<'t>(table: &'t Table, name: &'t str) -> Option<Resolution<'t>> {
 }
 
 fn unknown(table: &Table, name: &str) -> Unresolved {
-    let mut closest: Vec<(usize, &str)> = table
+    let mut closest: Vec<(f64, &str)> = table
         .names
         .keys()
         .chain(table.capability_names.keys())
         .chain(table.pool_names.keys())
-        .map(|known| (strsim::damerau_levenshtein(known, name), known.as_str()))
+        .map(|known| (strsim::jaro_winkler(known, name), known.as_str()))
         .collect();
-    closest.sort_unstable();
+    closest.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     Unresolved::UnknownModel {
         name: name.to_owned(),
         closest: closest.into_iter().take(3).map(|(_, known)| known.to_owned()).collect(),

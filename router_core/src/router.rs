@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::choose::{choose, Choice};
+use crate::choose::{choose, Choice, Note};
 use crate::decision::Decision;
 use crate::facts::Facts;
 use crate::outcome::{Outcome, OutcomeClass};
@@ -59,18 +59,22 @@ impl Router {
         &self.table
     }
 
-    /// Chooses and reserves, for a caller who talks to the provider itself.
+    /// Chooses and reserves, for a caller who talks to the provider itself. Where every deployment
+    /// is full the decision says so and holds no permit: the caller may queue there or come back.
     pub fn decide(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         let mut decision = self.chosen(facts, now_us, seed)?;
-        let Some(first) = decision.choice.plan.first().filter(|hop| !hop.full) else {
-            return Err(Refused::no_room(decision.choice.plan.len()));
-        };
-        let deployment = first.deployment;
-        let expires_us = now_us.saturating_add(self.table.settings.permit_ttl_us);
-        let permit = self.reserve(&self.bindings.clone(), &self.table.clone(), deployment, expires_us);
         self.charge(&decision.choice);
-        decision.permit = permit.map(|permit| self.permit_name(permit)).unwrap_or_default();
-        decision.permit_expires_us = expires_us;
+        let Some(room) = decision.choice.plan.first().filter(|hop| !hop.full) else {
+            decision.choice.notes.push(Note::NoRoom);
+            return Ok(decision);
+        };
+        let deployment = room.deployment;
+        let expires_us = now_us.saturating_add(self.table.settings.permit_ttl_us);
+        let (bindings, table) = (self.bindings.clone(), self.table.clone());
+        if let Some(permit) = self.reserve(&bindings, &table, deployment, expires_us) {
+            decision.permit = self.permit_name(permit);
+            decision.permit_expires_us = expires_us;
+        }
         Ok(decision)
     }
 

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::complexity::ComplexityParameters;
-use crate::condition::Condition;
+use crate::condition::{Condition, Variable};
 use crate::config::diagnostics::Diagnostic;
 use crate::facts::Features;
 use crate::ids::{Arena, Id};
@@ -420,6 +420,35 @@ impl Table {
         let windows = self.deployments.iter().filter_map(|(_, d)| d.context_window);
         let thresholds =
             self.capabilities.iter().map(|(_, entry)| entry.parameters.context_threshold);
-        windows.chain(thresholds).max().unwrap_or(0).max(65_536).saturating_add(1)
+        let compared = self.conditions().filter_map(largest_token_figure);
+        let largest = windows.chain(thresholds).chain(compared).max().unwrap_or(0);
+        largest.max(LEAST_TOKEN_LIMIT).saturating_add(1)
     }
+
+    /// Every condition of the config.
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let pools = self.pools.iter().flat_map(|(_, pool)| &pool.members);
+        let capabilities = self.capabilities.iter().flat_map(|(_, entry)| &entry.members);
+        let members = pools.chain(capabilities).filter_map(|member| member.condition.as_ref());
+        let named = self.named_chains.values().flat_map(|chain| &chain.steps);
+        let models = self.models.iter().flat_map(|(_, model)| &model.chain);
+        let steps = named.chain(models).chain(&self.default_chain);
+        members
+            .chain(steps.filter_map(|step| step.condition.as_ref()))
+            .chain(self.metadata_rules.iter().map(|rule| &rule.condition))
+    }
+}
+
+/// Tokens that are always counted, so that what callers are told of their prompts is exact up to
+/// here.
+const LEAST_TOKEN_LIMIT: u32 = 65_536;
+
+/// The largest number of tokens a condition compares with.
+fn largest_token_figure(condition: &Condition) -> Option<u32> {
+    let variables =
+        [Variable::TokenCount, Variable::PromptTokens, Variable::ContextTokens, Variable::Length];
+    let figures = variables.iter().filter_map(|variable| condition.threshold(variable));
+    // Saturates, as a float-to-integer cast does; negative figures tell nothing apart.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    figures.map(|figure| figure as u32).max()
 }

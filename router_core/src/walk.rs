@@ -70,12 +70,19 @@ impl Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Try this hop of the plan now; its slot is reserved by whoever drives the walk.
-    Try { hop: usize },
+    Try {
+        hop: usize,
+    },
     /// Come back after this long, microseconds.
-    Wait { us: u64 },
+    Wait {
+        us: u64,
+    },
     Done,
     /// `surface` is the number (from 1) of the attempt whose error the caller should see.
-    Fail { failure: Failure, surface: Option<usize> },
+    Fail {
+        failure: Failure,
+        surface: Option<usize>,
+    },
 }
 
 /// What the machine may look at.
@@ -89,10 +96,16 @@ pub struct Context<'a, V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Looking for the first hop with room, or for the next one.
-    Seeking { since_us: u64 },
-    Trying { hop: usize },
+    Seeking {
+        since_us: u64,
+    },
+    Trying {
+        hop: usize,
+    },
     /// The same hop again after a wait.
-    Repeating { hop: usize },
+    Repeating {
+        hop: usize,
+    },
     Ended,
 }
 

@@ -139,6 +139,9 @@ def overlay(body: bytes, changes: bytes) -> bytes:
     Members not named keep their original bytes; a member set to null is removed.
     """
 
+def warm() -> None:
+    """Load the token vocabulary (about 25 ms); without it the first request does. Releases the GIL."""
+
 @final
 class Facts:
     """One request as the decision sees it. Raises ValueError for numbers out of range."""
@@ -345,7 +348,8 @@ class Router:
     @property
     def table(self) -> Table: ...
     def decide(self, facts: Facts, now_us: int, seed: int) -> Decision:
-        """Choose and reserve. Raises errors.DecisionError."""
+        """Choose and reserve. Where every deployment is full, Decision.notes says so and there is
+        no permit. Raises errors.DecisionError."""
     def decide_many(self, facts: Sequence[Facts], now_us: int, seed: int) -> list[Decision | Exception]: ...
     def explain(self, facts: Facts, now_us: int, seed: int) -> bytes:
         """The decision with every candidate, as JSON; reserves nothing. Raises errors.DecisionError."""

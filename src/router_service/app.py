@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from router_service import connectors
-from router_service.core import Router, Table, now_us, overlay
+from router_service.core import Router, Table, now_us, overlay, warm
 from router_service.faces.auth import Keys
 from router_service.faces.grpc.server import bind, create_grpc_server
 from router_service.faces.http.app import create_http_app
@@ -81,6 +81,7 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
     check_binding(config.http.host, keys)
     setup_logging(config.logging.level, config.logging.format, secrets=_secrets(table, keys))
     async with contextlib.AsyncExitStack() as stack:
+        await asyncio.to_thread(warm)
         router = Router(table, secrets.token_hex(4))
         upstreams = await _upstreams(stack, table)
         tracing = configure_tracing(os.environ, base_url=_base_urls(upstreams))

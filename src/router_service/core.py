@@ -25,6 +25,7 @@ from router_service._core import (
     Table,  # a compiled, immutable routing config
     Walk,  # one request on its way through its plan
     overlay,  # set top-level members of a JSON body, the rest untouched
+    warm,  # loads the token vocabulary
 )
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Walk",
     "now_us",
     "overlay",
+    "warm",
 ]
 
 Clock = Callable[[], int]

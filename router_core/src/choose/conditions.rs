@@ -34,7 +34,9 @@ impl<V: View> Conditions<'_, V> {
                 Value::Number(f64::from(facts.prompt_tokens))
             }
             Variable::MaxTokens => number(facts.max_tokens),
-            Variable::Length => Value::Number(f64::from(facts.max_tokens.unwrap_or(facts.prompt_tokens))),
+            Variable::Length => {
+                Value::Number(f64::from(facts.max_tokens.unwrap_or(facts.prompt_tokens)))
+            }
             Variable::Complexity => Value::Text(self.band.as_str()),
             Variable::RequestCount => Value::Number(f64::from(self.request_count())),
             Variable::BatchMode => Value::Flag(facts.batch_mode || facts.batch_size > 1),
@@ -105,11 +107,9 @@ impl<V: View> Conditions<'_, V> {
         let named = |(_, provider): &(ProviderId, &Provider)| same(&provider.id, name);
         match self.table.providers.iter().find(named) {
             Some((id, provider)) => !self.takes_requests(id, provider),
-            None => !self
-                .table
-                .providers
-                .iter()
-                .any(|(id, provider)| answers_to(provider, name) && self.takes_requests(id, provider)),
+            None => !self.table.providers.iter().any(|(id, provider)| {
+                answers_to(provider, name) && self.takes_requests(id, provider)
+            }),
         }
     }
 

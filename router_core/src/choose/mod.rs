@@ -33,6 +33,7 @@ pub enum Note {
     NotBuilt(Strategy),
     OverrideNotAllowed(String),
     UnknownChain(String),
+    NoRoom,
 }
 
 impl Note {
@@ -51,6 +52,9 @@ impl Note {
                  router_settings.allow_strategy_override allows it"
             ),
             Self::UnknownChain(name) => format!("there is no fallback chain named {name}"),
+            Self::NoRoom => {
+                "every deployment of the plan is full now; no slot is reserved".to_owned()
+            }
         }
     }
 }
@@ -78,7 +82,10 @@ pub enum Refusal {
     Unresolved(Unresolved),
     UnknownStrategy(String),
     /// Every deployment of the rule is left out, each with its reason.
-    NoneEligible { skipped: Vec<(DeploymentId, Skip)>, matched: String },
+    NoneEligible {
+        skipped: Vec<(DeploymentId, Skip)>,
+        matched: String,
+    },
 }
 
 impl From<Unresolved> for Refusal {
@@ -119,7 +126,8 @@ fn asked_strategy(
     let Some(name) = facts.strategy.as_deref() else {
         return Ok(None);
     };
-    let strategy = Strategy::parse(name).ok_or_else(|| Refusal::UnknownStrategy(name.to_owned()))?;
+    let strategy =
+        Strategy::parse(name).ok_or_else(|| Refusal::UnknownStrategy(name.to_owned()))?;
     if table.settings.allow_strategy_override {
         return Ok(Some(strategy));
     }

@@ -122,9 +122,14 @@ impl<'a, V: View> Planner<'a, V> {
             let entries = self.judge(candidates, false, Some(entry));
             self.push_ordered(self.strategy, entries, ShareGroup::Capability(id), true, rng);
         } else {
-            for member in self.member_order(entry) {
+            for (place, member) in self.member_order(entry).into_iter().enumerate() {
                 let Some(member) = entry.members.get(member) else { continue };
+                let start = self.plan.len();
                 self.capability_member(id, entry, member, rng);
+                let score = 1.0 - place as f64 / entry.members.len() as f64;
+                for hop in self.plan.iter_mut().skip(start) {
+                    hop.score = Some(score);
+                }
             }
         }
         let first = entry.members.first().and_then(|member| self.model_of(member.target));
@@ -161,9 +166,13 @@ impl<'a, V: View> Planner<'a, V> {
             Strategy::ComplexityBased => {
                 let tier = |member: usize| {
                     let target = entry.members.get(member).map(|member| member.target);
-                    target.and_then(|target| self.model_of(target)).map(|m| self.table.models.get(m).tier)
+                    target
+                        .and_then(|target| self.model_of(target))
+                        .map(|m| self.table.models.get(m).tier)
                 };
-                by_complexity(entry.members.len(), self.band, &conditions, |a, b| tier(a) == tier(b))
+                by_complexity(entry.members.len(), self.band, &conditions, |a, b| {
+                    tier(a) == tier(b)
+                })
             }
             Strategy::ContextBased => {
                 let windows: Vec<Option<u32>> =
@@ -196,7 +205,8 @@ impl<'a, V: View> Planner<'a, V> {
         for step in self.chain_steps(notes) {
             self.step(step, rng);
         }
-        if let (Some(wanted), Some(tail)) = (self.resolution.capability, self.plan.get_mut(start..)) {
+        if let (Some(wanted), Some(tail)) = (self.resolution.capability, self.plan.get_mut(start..))
+        {
             for hop in tail.iter_mut() {
                 let deployment = self.table.deployments.get(hop.deployment);
                 hop.capability_lost = !has_capability(self.table, deployment, wanted);
@@ -325,7 +335,8 @@ impl<'a, V: View> Planner<'a, V> {
     fn entry(&self, candidate: &Candidate, deployment: &Deployment, same_model: bool) -> Entry {
         let figures = self.view.provider(deployment.provider);
         let capacity = self.table.providers.get(deployment.provider).capacity;
-        let preference = if figures.saturated { None } else { self.preference(deployment.provider) };
+        let preference =
+            if figures.saturated { None } else { self.preference(deployment.provider) };
         let preference = preference.unwrap_or(u8::MAX);
         Entry {
             deployment: candidate.deployment,
@@ -473,7 +484,12 @@ impl<'a, V: View> Planner<'a, V> {
 }
 
 /// Shares are kept among those that stood in the same class as the chosen one.
-fn charge(strategy: Strategy, group: ShareGroup, entries: &[Entry], chosen: DeploymentId) -> Charge {
+fn charge(
+    strategy: Strategy,
+    group: ShareGroup,
+    entries: &[Entry],
+    chosen: DeploymentId,
+) -> Charge {
     let class = entries.first().map(|entry| (entry.class, shares_with(strategy, entry)));
     let sharing: Vec<&Entry> = entries
         .iter()

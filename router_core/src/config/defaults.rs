@@ -1,5 +1,5 @@
 //! The reference fleet as the default of files that name no providers or no models of their own.
-//! `reference.json` is made from `config/model-mappings.yaml` (`make reference`), and a test compares them.
+//! `reference.json` is made from `config/model-mappings.yaml` by `config/embed_reference.py`.
 
 use serde_json::{Map, Value};
 
@@ -44,13 +44,11 @@ fn restrict(models: &mut Map<String, Value>, providers: &Value) {
         let id = entry.get("provider").and_then(Value::as_str);
         id.is_some_and(|id| providers.get(id).is_some())
     };
-    models.retain(
-        |_, model| match model.get_mut("deployments").and_then(Value::as_array_mut) {
-            Some(deployments) => {
-                deployments.retain(known);
-                !deployments.is_empty()
-            }
-            None => known(model),
-        },
-    );
+    models.retain(|_, model| match model.get_mut("deployments").and_then(Value::as_array_mut) {
+        Some(deployments) => {
+            deployments.retain(known);
+            !deployments.is_empty()
+        }
+        None => known(model),
+    });
 }

@@ -47,10 +47,7 @@ impl Diagnostic {
     }
 
     pub fn warning(code: &'static str, at: &Pointer, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, at, message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(code, at, message) }
     }
 
     #[must_use]
@@ -113,9 +110,7 @@ impl Report {
     /// Whether something inside `place` is already reported as an error.
     #[must_use]
     pub fn has_error_in(&self, place: &Pointer) -> bool {
-        self.0
-            .iter()
-            .any(|found| found.severity == Severity::Error && place.holds(&found.pointer))
+        self.0.iter().any(|found| found.severity == Severity::Error && place.holds(&found.pointer))
     }
 
     #[must_use]

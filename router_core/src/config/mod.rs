@@ -34,10 +34,7 @@ pub fn compile(json: &[u8]) -> Result<Table, Vec<Diagnostic>> {
     let mut config = Value::Object(config);
     let version = version(&config);
     let unfit = validate::validate(&config, &schema(), &mut report);
-    if NAMING_SECTIONS
-        .iter()
-        .any(|section| unfit.contains(&Pointer::root().key(section)))
-    {
+    if NAMING_SECTIONS.iter().any(|section| unfit.contains(&Pointer::root().key(section))) {
         return Err(report.into_diagnostics());
     }
     for place in &unfit {
@@ -71,10 +68,8 @@ fn read(json: &[u8]) -> Result<Map<String, Value>, Diagnostic> {
                 Ok(sections)
             }
         }
-        Ok(_) => Err(
-            Diagnostic::error("wrong-type", &root, "the config is not a mapping")
-                .suggest("start with sections such as `providers:` and `models:`"),
-        ),
+        Ok(_) => Err(Diagnostic::error("wrong-type", &root, "the config is not a mapping")
+            .suggest("start with sections such as `providers:` and `models:`")),
         Err(error) => {
             let message = format!("the config is not valid JSON: {error}");
             Err(Diagnostic::error("invalid-json", &root, message))
@@ -95,13 +90,12 @@ fn remove(config: &mut Value, place: &Pointer) {
 fn version(config: &Value) -> String {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let hash = config.to_string().bytes().fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    });
+    let hash = config
+        .to_string()
+        .bytes()
+        .fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
     format!("{hash:016x}")
 }
 
-#[cfg(test)]
-mod error_tests;
 #[cfg(test)]
 mod tests;

@@ -33,9 +33,7 @@ impl Pointer {
     /// Whether `other` is this place or one inside it.
     #[must_use]
     pub fn holds(&self, other: &str) -> bool {
-        other
-            .strip_prefix(&self.0)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        other.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

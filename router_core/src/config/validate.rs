@@ -12,11 +12,7 @@ use super::pointer::Pointer;
 /// Returns the places, reached by declared keys alone, whose value does not fit or is null: taken out
 /// of the config, they leave the rest of their section usable.
 pub fn validate(config: &Value, schema: &Value, report: &mut Report) -> Vec<Pointer> {
-    let mut walker = Walker {
-        schema,
-        report,
-        unfit: Vec::new(),
-    };
+    let mut walker = Walker { schema, report, unfit: Vec::new() };
     walker.visit(config, schema, &Pointer::root(), true);
     walker.unfit
 }
@@ -100,21 +96,14 @@ impl<'a> Walker<'a> {
         at: &Pointer,
         declared: bool,
     ) {
-        let fitting: Vec<&Value> = branches
-            .iter()
-            .copied()
-            .filter(|branch| accepts(branch, value))
-            .collect();
+        let fitting: Vec<&Value> =
+            branches.iter().copied().filter(|branch| accepts(branch, value)).collect();
         if let Value::String(text) = value {
             if !fitting.is_empty() {
                 return self.visit_text(text, &fitting, at, declared);
             }
         }
-        match fitting
-            .iter()
-            .find(|branch| has_required(branch, value))
-            .or(fitting.last())
-        {
+        match fitting.iter().find(|branch| has_required(branch, value)).or(fitting.last()) {
             Some(branch) => self.visit(value, branch, at, declared),
             None => self.unfit(wrong_type(value, branches, at), at, declared),
         }
@@ -156,15 +145,11 @@ impl<'a> Walker<'a> {
             }
             if let Some(reason) = property.get("x-unused").and_then(Value::as_str) {
                 let message = format!("`{key}` has no effect: {reason}");
-                self.report
-                    .add(Diagnostic::warning("unused-key", &place, message).at_key());
+                self.report.add(Diagnostic::warning("unused-key", &place, message).at_key());
             }
             self.visit(value, property, &place, declared);
         }
-        for key in required
-            .into_iter()
-            .filter(|key| !members.contains_key(*key))
-        {
+        for key in required.into_iter().filter(|key| !members.contains_key(*key)) {
             let message = format!("`{key}` is missing");
             let found =
                 Diagnostic::error("missing-key", at, message).suggest(format!("add `{key}:` here"));
@@ -178,10 +163,10 @@ impl<'a> Walker<'a> {
             Some(Value::Bool(false)) => {
                 let message = format!("unknown key `{key}`");
                 let found = Diagnostic::error("unknown-key", at, message).at_key();
-                self.report
-                    .add(found.suggest_name(key, declared_keys(schema)));
+                self.report.add(found.suggest_name(key, declared_keys(schema)));
             }
             Some(entry @ Value::Object(_)) => self.visit(value, entry, at, false),
+            _ if schema.get("properties").is_none() => {}
             _ => {
                 let message = format!("nothing uses the key `{key}`");
                 let mut found = Diagnostic::warning("unused-key", at, message).at_key();
@@ -196,22 +181,14 @@ impl<'a> Walker<'a> {
 
 /// Keys to offer as a correction: those that have an effect.
 fn declared_keys(schema: &Value) -> impl Iterator<Item = &str> {
-    let properties = schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     properties
         .filter(|(_, property)| property.get("x-unused").is_none())
         .map(|(name, _)| name.as_str())
 }
 
 fn required(schema: &Value) -> Vec<&str> {
-    let names = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     names.filter_map(Value::as_str).collect()
 }
 
@@ -256,15 +233,9 @@ fn wrong_type(value: &Value, schemas: &[&Value], at: &Pointer) -> Diagnostic {
     wanted.retain(|name| *name != "null");
     wanted.dedup();
     let names: Vec<&str> = wanted.iter().copied().map(in_words).collect();
-    let message = format!(
-        "expected {}, found {}",
-        names.join(" or "),
-        found_in_words(value)
-    );
+    let message = format!("expected {}, found {}", names.join(" or "), found_in_words(value));
     let found = Diagnostic::error("wrong-type", at, message);
-    let unit = schemas
-        .iter()
-        .find_map(|schema| schema.get("x-unit").and_then(Value::as_str));
+    let unit = schemas.iter().find_map(|schema| schema.get("x-unit").and_then(Value::as_str));
     match (value, wanted.as_slice()) {
         (Value::String(text), ["number" | "integer"]) => {
             let number = leading_number(text);

@@ -35,7 +35,9 @@ pub fn refused(py: Python<'_>, refused: &Refused) -> PyErr {
         .import("json")
         .and_then(|json| json.call_method1("loads", (refused.details.to_string(),)));
     match details {
-        Ok(details) => raise(py, "DecisionError", (refused.code, refused.message.as_str(), details)),
+        Ok(details) => {
+            raise(py, "DecisionError", (refused.code, refused.message.as_str(), details))
+        }
         Err(error) => error,
     }
 }

@@ -29,5 +29,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<routing::PyWalk>()?;
     module.add_class::<routing::PyRouter>()?;
     module.add_function(wrap_pyfunction!(request::overlay, module)?)?;
+    module.add_function(wrap_pyfunction!(request::warm, module)?)?;
     Ok(())
 }

@@ -58,6 +58,15 @@ pub fn overlay(py: Python<'_>, body: &[u8], changes: &[u8]) -> PyResult<Vec<u8>>
         .map_err(|error| invalid_request(py, &error))
 }
 
+/// Loads the vocabulary, so that no request has to wait for it.
+#[pyfunction]
+pub fn warm(py: Python<'_>) -> PyResult<()> {
+    guard(|| {
+        py.detach(crate::tokens::warm);
+        Ok(())
+    })
+}
+
 #[pyclass(frozen, name = "Facts", module = "router_service._core")]
 pub struct PyFacts(pub Facts);
 
@@ -104,7 +113,8 @@ impl PyFacts {
             model,
             capability: capability.filter(|name| !name.is_empty()),
             prompt_tokens: own_count.or(seen.map(|seen| seen.prompt_tokens)).unwrap_or(0),
-            prompt_tokens_exact: own_count.is_some() || seen.is_none_or(|seen| seen.prompt_tokens_exact),
+            prompt_tokens_exact: own_count.is_some()
+                || seen.is_none_or(|seen| seen.prompt_tokens_exact),
             max_tokens: figure(max_tokens, "max_tokens")?.or(seen.and_then(|seen| seen.max_tokens)),
             cues: seen.map(|seen| seen.cues).unwrap_or_default(),
             features: seen.map(|seen| seen.features).unwrap_or_default(),

@@ -314,7 +314,13 @@ impl PyRouter {
         locked(&self.table).clone_ref(py)
     }
 
-    fn decide(&self, py: Python<'_>, facts: &PyFacts, now_us: u64, seed: u64) -> PyResult<PyDecision> {
+    fn decide(
+        &self,
+        py: Python<'_>,
+        facts: &PyFacts,
+        now_us: u64,
+        seed: u64,
+    ) -> PyResult<PyDecision> {
         let decided = guard(|| Ok(locked(&self.router).decide(&facts.0, now_us, seed)))?;
         decided.map(|decision| PyDecision(Arc::new(decision))).map_err(|error| refused(py, &error))
     }
@@ -342,7 +348,13 @@ impl PyRouter {
             .collect()
     }
 
-    fn explain(&self, py: Python<'_>, facts: &PyFacts, now_us: u64, seed: u64) -> PyResult<Vec<u8>> {
+    fn explain(
+        &self,
+        py: Python<'_>,
+        facts: &PyFacts,
+        now_us: u64,
+        seed: u64,
+    ) -> PyResult<Vec<u8>> {
         let explained = guard(|| Ok(locked(&self.router).explain(&facts.0, now_us, seed)))?;
         explained
             .map(|decision| decision.explain().to_string().into_bytes())

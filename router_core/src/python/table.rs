@@ -173,8 +173,7 @@ pub struct PyTable {
 impl PyTable {
     #[staticmethod]
     fn compile(py: Python<'_>, config: &[u8]) -> PyResult<Self> {
-        let compiled =
-            guard(|| Ok(py.detach(|| crate::config::compile(config))))?;
+        let compiled = guard(|| Ok(py.detach(|| crate::config::compile(config))))?;
         let table = compiled.map_err(|diagnostics| config_rejected(py, diagnostics))?;
         let cues = CueFinder::new(&table.complexity)
             .map_err(|error| PyValueError::new_err(format!("complexity vocabularies: {error}")))?;

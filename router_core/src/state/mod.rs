@@ -97,7 +97,8 @@ impl State {
 
     fn bind_deployment(&mut self, id: &str) -> usize {
         *self.deployment_slots.entry(id.to_owned()).or_insert_with(|| {
-            self.deployments.push(DeploymentState { id: id.to_owned(), ..DeploymentState::default() });
+            self.deployments
+                .push(DeploymentState { id: id.to_owned(), ..DeploymentState::default() });
             self.deployments.len() - 1
         })
     }
@@ -126,7 +127,13 @@ impl State {
     }
 
     /// Ends a permit with what was learnt.
-    pub fn finish(&mut self, permit: u64, outcome: &Outcome, out_for_us: u64, now_us: u64) -> Reported {
+    pub fn finish(
+        &mut self,
+        permit: u64,
+        outcome: &Outcome,
+        out_for_us: u64,
+        now_us: u64,
+    ) -> Reported {
         match self.permits.end(permit) {
             Ok(reservation) => {
                 self.release(reservation);
@@ -208,7 +215,9 @@ impl View for LiveView<'_> {
 
     fn deployment(&self, id: DeploymentId) -> DeploymentFigures {
         let slot = self.bindings.deployments.get(id.index());
-        slot.and_then(|slot| self.state.deployments.get(*slot)).map(|s| s.figures).unwrap_or_default()
+        slot.and_then(|slot| self.state.deployments.get(*slot))
+            .map(|s| s.figures)
+            .unwrap_or_default()
     }
 
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64 {

@@ -83,10 +83,7 @@ impl Strategy {
     pub fn is_built(self) -> bool {
         !matches!(
             self,
-            Self::UsageBased
-                | Self::FastestResponse
-                | Self::MostCapacity
-                | Self::AdaptiveWeighted
+            Self::UsageBased | Self::FastestResponse | Self::MostCapacity | Self::AdaptiveWeighted
         )
     }
 
@@ -122,6 +119,10 @@ pub struct Entry {
 /// Orders entries in place, best first, and returns the probability with which the first of them
 /// was to come first.
 pub fn order(strategy: Strategy, entries: &mut [Entry], rng: &mut Rng) -> f64 {
+    if let [only] = entries {
+        only.score = 1.0;
+        return 1.0;
+    }
     entries.sort_by_key(|entry| entry.class);
     let mut first = None;
     for class in entries.chunk_by_mut(|a, b| a.class == b.class) {

@@ -110,11 +110,11 @@ def request_fields(record: RequestRecord, finished_at: float) -> dict[str, Any]:
 
 def router_lines(record: RequestRecord) -> Iterator[str]:
     """The decision in one line, then one line per fallback; nothing for an undecided request."""
-    if record.rule is None or not record.attempts:
+    if record.rule is None:
         return
     name = one_line(clip(record.requested_model or record.matched or "", _LONGEST_NAME))
     words = _RULE_WORDS.get(record.rule, record.rule)
-    yield f"[ROUTER] Model: {name} -> Provider: {record.attempts[0].provider} ({words})"
+    yield f"[ROUTER] Model: {name} -> Provider: {record.provider} ({words})"
     for left, entered in moves(record.attempts):
         yield (
             f"[ROUTER] Fallback triggered: {left.provider} -> {entered.provider} ({_reason(left)})"

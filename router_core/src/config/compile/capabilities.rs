@@ -37,6 +37,11 @@ const DEPRECATED: [(&str, &str); 5] = [
 /// A `CapabilitySet` has one bit for each.
 const MOST: usize = u64::BITS as usize;
 
+/// The deprecated names of a capability: who carries it carries them, where a file still declares them.
+pub(super) fn old_names(current: &str) -> impl Iterator<Item = &'static str> + '_ {
+    DEPRECATED.iter().filter(move |(_, new)| *new == current).map(|(old, _)| *old)
+}
+
 fn section() -> Pointer {
     Pointer::root().key("capabilities")
 }
@@ -62,14 +67,8 @@ pub(super) fn declare(draft: &mut Draft, document: &Document) {
     for (old, new) in DEPRECATED {
         let current = draft.known.capabilities.get(new).copied().flatten();
         if let (Some(capability), false) = (current, draft.known.capabilities.contains_key(old)) {
-            draft
-                .known
-                .capabilities
-                .insert(old.to_owned(), Some(capability));
-            let name = CapabilityName {
-                capability,
-                deprecated: true,
-            };
+            draft.known.capabilities.insert(old.to_owned(), Some(capability));
+            let name = CapabilityName { capability, deprecated: true };
             draft.table.capability_names.insert(old.to_owned(), name);
         }
     }
@@ -91,14 +90,8 @@ fn add(draft: &mut Draft, name: &str) {
         min_context: None,
         parameters: StrategyParameters::default(),
     });
-    draft
-        .known
-        .capabilities
-        .insert(name.to_owned(), Some(capability));
-    let entry = CapabilityName {
-        capability,
-        deprecated: false,
-    };
+    draft.known.capabilities.insert(name.to_owned(), Some(capability));
+    let entry = CapabilityName { capability, deprecated: false };
     draft.table.capability_names.insert(name.to_owned(), entry);
 }
 
@@ -112,9 +105,7 @@ pub(super) fn compile(draft: &mut Draft, entries: &Entries<CapabilityEntry>) {
     }
     let labels: Vec<CapabilityId> = draft.table.capabilities.iter().map(|(id, _)| id).collect();
     for label in labels {
-        let declared = entries
-            .names()
-            .any(|name| name == draft.table.capabilities.get(label).name);
+        let declared = entries.names().any(|name| name == draft.table.capabilities.get(label).name);
         if !declared {
             draft.table.capabilities.get_mut(label).members = labelled_models(draft, label);
         }
@@ -122,9 +113,7 @@ pub(super) fn compile(draft: &mut Draft, entries: &Entries<CapabilityEntry>) {
 }
 
 fn compile_one(draft: &mut Draft, id: CapabilityId, entry: &CapabilityEntry, at: &Pointer) {
-    let strategy = entry
-        .routing_strategy
-        .map_or(Strategy::Direct, |name| name.0);
+    let strategy = entry.routing_strategy.map_or(Strategy::Direct, |name| name.0);
     draft.warn_unless_built(strategy, &at.key("routing_strategy"));
     let min_parameters = entry
         .min_model_size
@@ -147,12 +136,8 @@ pub(super) fn strategy_parameters(entry: Option<&ParametersEntry>) -> StrategyPa
         return standard;
     };
     StrategyParameters {
-        saturation_threshold: entry
-            .saturation_threshold
-            .unwrap_or(standard.saturation_threshold),
-        context_threshold: entry
-            .context_threshold
-            .unwrap_or(standard.context_threshold),
+        saturation_threshold: entry.saturation_threshold.unwrap_or(standard.saturation_threshold),
+        context_threshold: entry.context_threshold.unwrap_or(standard.context_threshold),
     }
 }
 
@@ -164,10 +149,7 @@ fn providers(
 ) -> Vec<Result<(ProviderId, Pointer), Reported>> {
     let located = |names: &Names, key| {
         let names = names.located(&at.key(key));
-        names
-            .into_iter()
-            .map(|(at, name)| (at, name.to_owned()))
-            .collect::<Vec<_>>()
+        names.into_iter().map(|(at, name)| (at, name.to_owned())).collect::<Vec<_>>()
     };
     let names = located(&entry.provider, "provider").into_iter();
     names
@@ -247,11 +229,7 @@ fn labelled_models(draft: &Draft, capability: CapabilityId) -> Vec<Member> {
     let models = draft.table.models.iter();
     models
         .filter(|(_, model)| model.enabled && model.capabilities.contains(capability))
-        .map(|(id, _)| Member {
-            target: Target::Model(id),
-            weight: 1.0,
-            condition: None,
-        })
+        .map(|(id, _)| Member { target: Target::Model(id), weight: 1.0, condition: None })
         .collect()
 }
 
@@ -263,22 +241,13 @@ fn members_on(
     at: &Pointer,
 ) -> Vec<Member> {
     let able = |set: CapabilitySet| set.contains(capability);
-    let here = draft
-        .table
-        .models
-        .iter()
-        .filter(|(_, model)| model.enabled && able(model.capabilities));
-    let mut found: Vec<_> = here
-        .filter_map(|(id, _)| draft.deployment_on(id, provider))
-        .collect();
+    let here =
+        draft.table.models.iter().filter(|(_, model)| model.enabled && able(model.capabilities));
+    let mut found: Vec<_> = here.filter_map(|(id, _)| draft.deployment_on(id, provider)).collect();
     if found.is_empty() {
         found.extend(draft.stand_in(provider, at));
     }
-    let member = |id| Member {
-        target: Target::Deployment(id),
-        weight: 1.0,
-        condition: None,
-    };
+    let member = |id| Member { target: Target::Deployment(id), weight: 1.0, condition: None };
     found.into_iter().map(member).collect()
 }
 

@@ -47,26 +47,15 @@ fn full_steps(draft: &mut Draft, chain: &FullChain, at: &Pointer) -> Vec<Step> {
     let mut steps = Vec::new();
     for (key, entry) in ranks(chain.ranked()) {
         let at = at.key(key);
-        steps.push(Step {
-            step: draft.step(entry, &at),
-            at,
-        });
+        steps.push(Step { step: draft.step(entry, &at), at });
     }
     steps.extend(draft.steps(&chain.chain, &at.key("chain")));
-    if steps.is_empty() && chain.chain.is_empty() {
-        let message = "the chain has no steps and changes nothing";
-        draft
-            .report
-            .add(Diagnostic::warning("empty-chain", at, message));
-    }
     steps
 }
 
 fn ranks(entries: [Option<&StepEntry>; 3]) -> impl Iterator<Item = (&'static str, &StepEntry)> {
     let keys = ["primary", "secondary", "tertiary"];
-    keys.into_iter()
-        .zip(entries)
-        .filter_map(|(key, entry)| Some((key, entry?)))
+    keys.into_iter().zip(entries).filter_map(|(key, entry)| Some((key, entry?)))
 }
 
 /// One compiled step with its place; a broken one is reported already.
@@ -94,9 +83,7 @@ fn set_chain(draft: &mut Draft, model: ModelId, name: &str, steps: Vec<Step>, at
         *held = chain;
     } else {
         let message = format!("`{name}` has a chain already, which is used instead of this one");
-        draft
-            .report
-            .add(Diagnostic::warning("duplicate-chain", at, message));
+        draft.report.add(Diagnostic::warning("duplicate-chain", at, message));
     }
 }
 
@@ -112,24 +99,19 @@ fn name_chain(draft: &mut Draft, name: &str, entry: &ChainEntry, steps: Vec<Step
     } else if let Some(near) = near {
         let message = format!("no model is called `{name}`: this is a chain of that name");
         let found = Diagnostic::warning("named-chain", at, message).at_key();
-        draft
-            .report
-            .add(found.suggest(format!("did you mean `{near}`?")));
+        draft.report.add(found.suggest(format!("did you mean `{near}`?")));
     }
-    let steps: Vec<ChainStep> = steps
-        .into_iter()
-        .filter_map(|step| step.step.ok())
-        .collect();
+    let steps: Vec<ChainStep> = steps.into_iter().filter_map(|step| step.step.ok()).collect();
+    if steps.is_empty() && !draft.report.has_error_in(at) {
+        let message = "the chain has no steps";
+        draft.report.add(Diagnostic::warning("empty-chain", at, message));
+    }
     draft.known.chains.insert(name.to_owned());
     if name == DEFAULT {
         draft.table.default_chain = steps;
     } else {
         let retry_delay_us = retry_delay.map(Milliseconds::micros);
-        let chain = NamedChain {
-            steps,
-            retry_attempts,
-            retry_delay_us,
-        };
+        let chain = NamedChain { steps, retry_attempts, retry_delay_us };
         draft.table.named_chains.insert(name.to_owned(), chain);
     }
 }
@@ -168,20 +150,16 @@ impl Draft {
         for (index, item) in items.iter().enumerate() {
             let at = at.index(index);
             let item = self.built(item, &at).ok_or(Reported);
-            steps.push(Step {
-                step: item.and_then(|item| self.step(item, &at)),
-                at,
-            });
+            steps.push(Step { step: item.and_then(|item| self.step(item, &at)), at });
         }
         steps
     }
 
     fn step(&mut self, entry: &StepEntry, at: &Pointer) -> Result<ChainStep, Reported> {
         match entry {
-            StepEntry::Name(name) => Ok(ChainStep {
-                target: self.target(name, at)?,
-                condition: None,
-            }),
+            StepEntry::Name(name) => {
+                Ok(ChainStep { target: self.target(name, at)?, condition: None })
+            }
             StepEntry::Full(full) => self.full_step(full, at),
         }
     }
@@ -193,10 +171,7 @@ impl Draft {
             (Some(name), None, []) => self.placed_step(name, entry, &at.key("provider"), at),
             (None, Some(name), []) => {
                 let target = self.model(name, &at.key("model")).map(Target::Model);
-                target.map(|target| ChainStep {
-                    target,
-                    condition: None,
-                })
+                target.map(|target| ChainStep { target, condition: None })
             }
             (None, None, [(key, StepEntry::Name(name))]) => {
                 self.placed_step(name, entry, &at.key(key), at)
@@ -227,10 +202,7 @@ impl Draft {
                 Target::Deployment(self.deployment(model, provider, &at.key("preferred_model"))?)
             }
         };
-        Ok(ChainStep {
-            target,
-            condition: None,
-        })
+        Ok(ChainStep { target, condition: None })
     }
 
     /// The steps of a rule's `fallback`: models, providers or named chains.
@@ -246,10 +218,7 @@ impl Draft {
                 _ if !taken && self.known.chains.contains(name) => {}
                 _ => {
                     let target = self.target(name, &at);
-                    steps.extend(target.map(|target| ChainStep {
-                        target,
-                        condition: None,
-                    }));
+                    steps.extend(target.map(|target| ChainStep { target, condition: None }));
                 }
             }
         }
@@ -270,8 +239,7 @@ impl Draft {
         capability: Option<CapabilityId>,
     ) -> Vec<ChainStep> {
         self.replace_passthroughs(steps, |provider| {
-            self.first_deployment(provider, capability)
-                .map(Target::Deployment)
+            self.first_deployment(provider, capability).map(Target::Deployment)
         })
     }
 
@@ -283,20 +251,13 @@ impl Draft {
         let improved = |step: &ChainStep| match step.target {
             Target::Deployment(id) => {
                 let deployment = self.table.deployments.get(id);
-                deployment
-                    .model
-                    .is_none()
-                    .then(|| better(deployment.provider))
-                    .flatten()
+                deployment.model.is_none().then(|| better(deployment.provider)).flatten()
             }
             Target::Model(_) => None,
         };
         steps
             .into_iter()
-            .map(|step| ChainStep {
-                target: improved(&step).unwrap_or(step.target),
-                ..step
-            })
+            .map(|step| ChainStep { target: improved(&step).unwrap_or(step.target), ..step })
             .collect()
     }
 }

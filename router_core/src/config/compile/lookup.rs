@@ -35,12 +35,7 @@ impl Draft {
     }
 
     fn provider_of_kind(&mut self, name: &str, at: &Pointer) -> Option<ProviderId> {
-        let members = || {
-            self.table
-                .providers
-                .iter()
-                .filter(|(_, p)| goes_by(p, name))
-        };
+        let members = || self.table.providers.iter().filter(|(_, p)| goes_by(p, name));
         let mut active = members().filter(|(_, provider)| provider.active);
         let chosen = active.next().or_else(|| members().next())?;
         let others = active.count();
@@ -87,15 +82,9 @@ impl Draft {
         }
         if self.is_provider(name) {
             let provider = self.provider(name, at)?;
-            return Ok(Target::Deployment(
-                self.table.providers.get(provider).passthrough,
-            ));
+            return Ok(Target::Deployment(self.table.providers.get(provider).passthrough));
         }
-        let words = self
-            .known
-            .provider_words
-            .iter()
-            .chain(self.known.models.keys());
+        let words = self.known.provider_words.iter().chain(self.known.models.keys());
         let message = format!("no model or provider `{name}`");
         let found = Diagnostic::error("unknown-model", at, message)
             .suggest_name(name, words.map(String::as_str));
@@ -155,8 +144,7 @@ impl Draft {
         };
         let able = capability
             .and_then(|wanted| here().find(|(model, _)| model.capabilities.contains(wanted)));
-        able.or_else(|| here().next())
-            .map(|(_, deployment)| deployment)
+        able.or_else(|| here().next()).map(|(_, deployment)| deployment)
     }
 
     /// A condition in the file; `None` is always.
@@ -168,12 +156,7 @@ impl Draft {
         let Some(source) = source else {
             return Ok(None);
         };
-        let words: Vec<&str> = self
-            .known
-            .provider_words
-            .iter()
-            .map(String::as_str)
-            .collect();
+        let words: Vec<&str> = self.known.provider_words.iter().map(String::as_str).collect();
         match Condition::compile(source, &Symbols { providers: &words }) {
             Ok(condition) => {
                 let headers = condition.headers().into_iter().map(str::to_owned);
@@ -236,7 +219,5 @@ pub(super) struct NewDeployment<'a> {
 
 fn goes_by(provider: &Provider, name: &str) -> bool {
     provider.exclusive_group.as_deref() == Some(name)
-        || KINDS
-            .iter()
-            .any(|(kind, word)| *kind == provider.kind && *word == name)
+        || KINDS.iter().any(|(kind, word)| *kind == provider.kind && *word == name)
 }

@@ -56,11 +56,7 @@ pub fn compile(
     version: String,
     report: Report,
 ) -> Result<Table, Vec<Diagnostic>> {
-    let mut draft = Draft {
-        table: empty_table(version),
-        report,
-        known: Known::default(),
-    };
+    let mut draft = Draft { table: empty_table(version), report, known: Known::default() };
     settings::compile(&mut draft, document);
     providers::compile(&mut draft, &document.providers);
     capabilities::declare(&mut draft, document);
@@ -122,8 +118,7 @@ impl Draft {
                 "the strategy `{}` is not built yet: members are used in the order given",
                 strategy.as_str()
             );
-            self.report
-                .add(Diagnostic::warning("not-built", at, message));
+            self.report.add(Diagnostic::warning("not-built", at, message));
         }
     }
 }

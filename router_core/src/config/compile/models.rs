@@ -1,6 +1,7 @@
 //! Models and their deployments, and every name they go by. Names are unique over the whole file: a
 //! model's own name, its aliases and the group aliases share one space.
 
+use super::capabilities::old_names;
 use super::lookup::NewDeployment;
 use super::providers::union;
 use super::{Draft, Reported};
@@ -49,10 +50,7 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
 
 /// The tier that the model's fallback chain notes.
 fn chain_tier(document: &Document, name: &str) -> Option<Tier> {
-    let (_, entry) = document
-        .fallback_chains
-        .valid()
-        .find(|(key, _)| *key == name)?;
+    let (_, entry) = document.fallback_chains.valid().find(|(key, _)| *key == name)?;
     match entry {
         ChainEntry::Full(chain) => chain.tier,
         ChainEntry::Steps(_) => None,
@@ -80,9 +78,7 @@ fn compile_one(
     };
     let capabilities = capabilities(draft, entry, at);
     let placed = deployments(draft, entry, at)?;
-    let location = placed
-        .first()
-        .map(|first| draft.table.providers.get(first.provider).location);
+    let location = placed.first().map(|first| draft.table.providers.get(first.provider).location);
     let model = draft.table.models.push(Model {
         name: name.to_owned(),
         aliases: Vec::new(),
@@ -126,6 +122,11 @@ fn capabilities(draft: &mut Draft, entry: &ModelEntry, at: &Pointer) -> Capabili
         if let Ok(capability) = draft.capability(name, &at.index(index)) {
             set.insert(capability);
         }
+        for old in old_names(name) {
+            if let Some(Some(capability)) = draft.known.capabilities.get(old) {
+                set.insert(*capability);
+            }
+        }
     }
     set
 }
@@ -141,12 +142,7 @@ fn deployments<'e>(
         (Some(provider), true) => {
             let provider = draft.provider(provider, &at.key("provider"))?;
             let upstream_model = entry.upstream_model.as_deref();
-            Ok(vec![Placed {
-                provider,
-                upstream_model,
-                weight: None,
-                priority: 0,
-            }])
+            Ok(vec![Placed { provider, upstream_model, weight: None, priority: 0 }])
         }
         (None, false) => {
             let mut placed = Vec::new();
@@ -237,13 +233,7 @@ impl Draft {
         });
         self.add_named_deployment(model, provider, priority);
         self.known.models.insert(name.to_owned(), Some(model));
-        self.table.names.insert(
-            name.to_owned(),
-            Name {
-                model,
-                alias: false,
-            },
-        );
+        self.table.names.insert(name.to_owned(), Name { model, alias: false });
     }
 
     /// Adds a deployment that sends the model's own name upstream.
@@ -254,9 +244,7 @@ impl Draft {
         priority: u8,
     ) -> crate::table::DeploymentId {
         let held = &self.table.models.get(model).deployments;
-        let able = held
-            .iter()
-            .map(|id| self.table.deployments.get(*id).features);
+        let able = held.iter().map(|id| self.table.deployments.get(*id).features);
         let features = able.reduce(Features::union).unwrap_or(FEATURES);
         self.add_deployment(&NewDeployment {
             model,
@@ -272,13 +260,7 @@ impl Draft {
 fn compile_names(draft: &mut Draft, name: &str, entry: &ModelEntry, at: &Pointer) {
     let model = draft.known.models.get(name).copied().flatten();
     if let Some(model) = model {
-        draft.table.names.insert(
-            name.to_owned(),
-            Name {
-                model,
-                alias: false,
-            },
-        );
+        draft.table.names.insert(name.to_owned(), Name { model, alias: false });
     }
     let at = at.key("aliases");
     for (index, alias) in entry.aliases.valid() {
@@ -288,9 +270,7 @@ fn compile_names(draft: &mut Draft, name: &str, entry: &ModelEntry, at: &Pointer
 
 /// Group aliases (`router_settings.model_group_alias`): another name for a model.
 pub(super) fn compile_aliases(draft: &mut Draft, aliases: &Entries<AliasTarget>) {
-    let section = Pointer::root()
-        .key("router_settings")
-        .key("model_group_alias");
+    let section = Pointer::root().key("router_settings").key("model_group_alias");
     for (alias, target) in aliases.iter() {
         let at = section.key(alias);
         let model = match draft.built(target, &at) {
@@ -310,15 +290,7 @@ fn add_alias(draft: &mut Draft, alias: &str, model: Option<ModelId>, at: &Pointe
     }
     draft.known.models.insert(alias.to_owned(), model);
     if let Some(model) = model {
-        draft
-            .table
-            .names
-            .insert(alias.to_owned(), Name { model, alias: true });
-        draft
-            .table
-            .models
-            .get_mut(model)
-            .aliases
-            .push(alias.to_owned());
+        draft.table.names.insert(alias.to_owned(), Name { model, alias: true });
+        draft.table.models.get_mut(model).aliases.push(alias.to_owned());
     }
 }

@@ -18,11 +18,7 @@ pub(super) fn compile(draft: &mut Draft, entries: &Items<PatternEntry>) {
         let entry = draft.built(entry, &at).ok_or(Reported);
         rules.extend(entry.and_then(|entry| compile_one(draft, entry, &at)));
     }
-    match RegexSet::new(
-        rules
-            .iter()
-            .map(|rule: &PatternRule| anchored(&rule.pattern)),
-    ) {
+    match RegexSet::new(rules.iter().map(|rule: &PatternRule| anchored(&rule.pattern))) {
         Ok(set) => draft.table.patterns.set = set,
         Err(error) => {
             let message = format!("the patterns are too large together: {error}");
@@ -57,10 +53,7 @@ fn check(draft: &mut Draft, pattern: &str, at: &Pointer) -> Result<(), Reported>
         return Ok(());
     };
     let text = error.to_string();
-    let reason = text
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix("error: "));
+    let reason = text.lines().rev().find_map(|line| line.strip_prefix("error: "));
     let message = format!("the pattern cannot be read: {}", reason.unwrap_or(&text));
     let found = Diagnostic::error("bad-pattern", at, message).at_offset(offset(&text));
     Err(draft.reported(found.suggest("patterns use the syntax of Rust's regex crate")))

@@ -46,9 +46,7 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         share(draft, model, strategy, &members);
     } else if draft.known.capabilities.contains_key(name) {
         let message = format!("the capability `{name}` is matched first: this pool is never used");
-        draft
-            .report
-            .add(Diagnostic::warning("shadowed", at, message).at_key());
+        draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
     }
     let pool = draft.table.pools.push(Pool {
         name: name.to_owned(),
@@ -160,9 +158,7 @@ fn compile_redundancy(draft: &mut Draft, name: &str, entry: &RedundancyEntry, at
     }
     if draft.table.models.get(model).pool.is_some() {
         let message = format!("`load_balancing` has an entry for `{name}`, which is used instead");
-        draft
-            .report
-            .add(Diagnostic::warning("shadowed", at, message).at_key());
+        draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
         return;
     }
     let mut members = Vec::new();
@@ -191,12 +187,8 @@ fn redundant_member(
 
 /// Fallbacks may name chains, which are known only after every model is.
 pub(super) fn compile_fallbacks(draft: &mut Draft, entries: &Entries<PoolEntry>) {
-    let pools: Vec<(PoolId, String)> = draft
-        .table
-        .pools
-        .iter()
-        .map(|(id, pool)| (id, pool.name.clone()))
-        .collect();
+    let pools: Vec<(PoolId, String)> =
+        draft.table.pools.iter().map(|(id, pool)| (id, pool.name.clone())).collect();
     for (pool, name) in pools {
         if let Some((_, entry)) = entries.valid().find(|(key, _)| *key == name) {
             let steps = draft.fallback(&entry.fallback, &section().key(&name).key("fallback"));
@@ -219,12 +211,9 @@ impl Draft {
             return Err(self.reported(found.suggest("deploy a model there, or leave it out")));
         };
         let used = self.table.deployments.get(deployment).model;
-        let used = used
-            .map(|model| self.table.models.get(model).name.clone())
-            .unwrap_or_default();
+        let used = used.map(|model| self.table.models.get(model).name.clone()).unwrap_or_default();
         let message = format!("no model is named for `{id}`: its first, `{used}`, is used");
-        self.report
-            .add(Diagnostic::warning("implied-model", at, message));
+        self.report.add(Diagnostic::warning("implied-model", at, message));
         Ok(deployment)
     }
 }

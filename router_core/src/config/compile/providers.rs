@@ -25,17 +25,11 @@ const IDLE_US: u64 = 15_000_000;
 pub(super) fn compile(draft: &mut Draft, entries: &Entries<ProviderEntry>) {
     let section = Pointer::root().key("providers");
     if entries.is_empty() {
-        draft.error(
-            "no-providers",
-            &section,
-            "there is no provider to send requests to",
-        );
+        draft.error("no-providers", &section, "there is no provider to send requests to");
     }
     for (id, entry) in entries.iter() {
         let at = section.key(id);
-        let provider = draft
-            .built(entry, &at)
-            .map(|entry| compile_one(draft, id, entry, &at));
+        let provider = draft.built(entry, &at).map(|entry| compile_one(draft, id, entry, &at));
         let provider = provider.and_then(Result::ok);
         if provider.is_none() {
             draft.known.broken_words.extend(words_of(entry));
@@ -52,18 +46,11 @@ fn words_of(entry: &Entry<ProviderEntry>) -> Vec<String> {
         Ok(entry) => {
             let kind = KINDS.iter().find(|(kind, _)| *kind == entry.kind);
             let kind = kind.map(|(_, word)| (*word).to_owned());
-            entry
-                .exclusive_group
-                .clone()
-                .into_iter()
-                .chain(kind)
-                .collect()
+            entry.exclusive_group.clone().into_iter().chain(kind).collect()
         }
-        Err(broken) => broken
-            .words("exclusive_group")
-            .chain(broken.words("kind"))
-            .map(str::to_owned)
-            .collect(),
+        Err(broken) => {
+            broken.words("exclusive_group").chain(broken.words("kind")).map(str::to_owned).collect()
+        }
     }
 }
 
@@ -88,10 +75,7 @@ fn compile_one(
     check_price(draft, price, &at.key("price"))?;
     let micros = |time: Option<Milliseconds>, default| time.map_or(default, Milliseconds::micros);
     let active = entry.enabled.unwrap_or(true) && entry.active.unwrap_or(true);
-    let domain = entry
-        .failure_domain
-        .as_ref()
-        .or(entry.exclusive_group.as_ref());
+    let domain = entry.failure_domain.as_ref().or(entry.exclusive_group.as_ref());
     let features = features(entry);
     let deployments = &mut draft.table.deployments;
     Ok(draft.table.providers.push_with(|provider| Provider {
@@ -175,10 +159,7 @@ fn features(entry: &ProviderEntry) -> Features {
 }
 
 pub(super) fn union(names: &[FeatureName]) -> Features {
-    names
-        .iter()
-        .map(|name| name.0)
-        .fold(Features::default(), Features::union)
+    names.iter().map(|name| name.0).fold(Features::default(), Features::union)
 }
 
 fn check_id(draft: &mut Draft, id: &str, at: &Pointer) -> Result<(), Reported> {
@@ -187,11 +168,7 @@ fn check_id(draft: &mut Draft, id: &str, at: &Pointer) -> Result<(), Reported> {
         return Ok(());
     }
     let found = Diagnostic::error("bad-id", at, format!("`{id}` cannot be a provider's id"));
-    Err(draft.reported(
-        found
-            .at_key()
-            .suggest("use letters, digits, `_`, `-` and `.`"),
-    ))
+    Err(draft.reported(found.at_key().suggest("use letters, digits, `_`, `-` and `.`")))
 }
 
 fn check_url(draft: &mut Draft, url: &str, at: &Pointer) -> Result<(), Reported> {
@@ -206,10 +183,7 @@ fn check_url(draft: &mut Draft, url: &str, at: &Pointer) -> Result<(), Reported>
 }
 
 fn url_fault(url: &str) -> Option<&'static str> {
-    let Some(rest) = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"))
-    else {
+    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
         return Some("it does not start with http:// or https://");
     };
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -237,10 +211,7 @@ fn check_price(draft: &mut Draft, price: Price, at: &Pointer) -> Result<(), Repo
     let rates = [
         ("usd_per_request", price.usd_per_request),
         ("usd_per_1k_prompt_tokens", price.usd_per_1k_prompt_tokens),
-        (
-            "usd_per_1k_completion_tokens",
-            price.usd_per_1k_completion_tokens,
-        ),
+        ("usd_per_1k_completion_tokens", price.usd_per_1k_completion_tokens),
     ];
     for (key, rate) in rates {
         if rate < 0.0 {
@@ -268,11 +239,7 @@ fn check_groups(draft: &mut Draft, entries: &Entries<ProviderEntry>, section: &P
             Some(first) => {
                 let message = format!("`{first}` and `{id}` are both active in group `{group}`");
                 let at = section.key(id);
-                let at = if entry.active.is_some() {
-                    at.key("active")
-                } else {
-                    at
-                };
+                let at = if entry.active.is_some() { at.key("active") } else { at };
                 let found = Diagnostic::error("exclusive-group", &at, message);
                 draft.reported(found.suggest("write `active: false` for all members but one"));
             }

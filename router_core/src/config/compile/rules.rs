@@ -34,11 +34,7 @@ fn metadata_rule(
     let condition = draft.condition(Some(&entry.condition), &at.key("condition"));
     let provider = draft.provider(&entry.provider, &at.key("provider"))?;
     let condition = condition?.ok_or(Reported)?;
-    Ok(MetadataRule {
-        name: name.to_owned(),
-        provider,
-        condition,
-    })
+    Ok(MetadataRule { name: name.to_owned(), provider, condition })
 }
 
 fn default_provider(draft: &mut Draft, document: &Document) -> Option<ProviderId> {
@@ -50,18 +46,9 @@ fn default_provider(draft: &mut Draft, document: &Document) -> Option<ProviderId
         let at = root.key("router_settings").key("default_provider");
         return draft.provider(name, &at).ok();
     }
-    let usual = draft
-        .known
-        .providers
-        .get(DEFAULT_PROVIDER)
-        .copied()
-        .flatten();
+    let usual = draft.known.providers.get(DEFAULT_PROVIDER).copied().flatten();
     usual.or_else(|| {
-        let mut active = draft
-            .table
-            .providers
-            .iter()
-            .filter(|(_, provider)| provider.active);
+        let mut active = draft.table.providers.iter().filter(|(_, provider)| provider.active);
         active.next().map(|(id, _)| id)
     })
 }

@@ -12,29 +12,21 @@ use crate::table::Settings;
 pub(super) fn compile(draft: &mut Draft, document: &Document) {
     let written = &document.router_settings;
     let standard = Settings::default();
-    let strategy = written
-        .routing_strategy
-        .map_or(standard.strategy, |name| name.0);
+    let strategy = written.routing_strategy.map_or(standard.strategy, |name| name.0);
     let section = Pointer::root().key("router_settings");
     draft.warn_unless_built(strategy, &section.key("routing_strategy"));
     if written.enable_pre_call_checks == Some(false) {
         let message = "context and features are always checked before a call";
         let at = section.key("enable_pre_call_checks");
-        draft
-            .report
-            .add(Diagnostic::warning("unused-key", &at, message));
+        draft.report.add(Diagnostic::warning("unused-key", &at, message));
     }
-    let cooldown_us = written
-        .cooldown_time
-        .map_or(standard.cooldown_us, Seconds::micros);
+    let cooldown_us = written.cooldown_time.map_or(standard.cooldown_us, Seconds::micros);
     draft.table.settings = Settings {
         strategy,
         allow_strategy_override: written
             .allow_strategy_override
             .unwrap_or(standard.allow_strategy_override),
-        timeout_us: written
-            .timeout
-            .map_or(standard.timeout_us, Deadline::micros),
+        timeout_us: written.timeout.map_or(standard.timeout_us, Deadline::micros),
         num_retries: written.num_retries.unwrap_or(standard.num_retries),
         max_attempts: written.max_attempts.unwrap_or(standard.max_attempts),
         allowed_fails: allowed_fails(draft, document, standard.allowed_fails),
@@ -54,19 +46,13 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
 
 fn complexity(draft: &mut Draft, document: &Document) {
     if let Some((key, message)) = document.complexity.problem() {
-        draft.error(
-            "out-of-range",
-            &Pointer::root().key("complexity").key(key),
-            message,
-        );
+        draft.error("out-of-range", &Pointer::root().key("complexity").key(key), message);
     }
     draft.table.complexity = document.complexity.clone();
 }
 
 fn permit_ttl(written: &RouterSettings, standard: &Settings) -> u64 {
-    written
-        .permit_ttl_seconds
-        .map_or(standard.permit_ttl_us, Deadline::micros)
+    written.permit_ttl_seconds.map_or(standard.permit_ttl_us, Deadline::micros)
 }
 
 /// Time out after a 429 without Retry-After; none where the section is switched off.
@@ -74,9 +60,7 @@ fn rate_limited(document: &Document, standard: u64) -> u64 {
     let written = &document.rate_limited_fallback;
     match written.enabled {
         Some(false) => 0,
-        _ => written
-            .fallback_duration_seconds
-            .map_or(standard, Seconds::micros),
+        _ => written.fallback_duration_seconds.map_or(standard, Seconds::micros),
     }
 }
 
@@ -88,13 +72,9 @@ fn allowed_fails(draft: &mut Draft, document: &Document, standard: u8) -> u8 {
     let settings = document.router_settings.allowed_fails;
     if let (Some(allowed), Some(threshold)) = (settings, errors.error_threshold) {
         if allowed != threshold {
-            let at = Pointer::root()
-                .key("error_based_routing")
-                .key("error_threshold");
+            let at = Pointer::root().key("error_based_routing").key("error_threshold");
             let message = format!("router_settings.allowed_fails, {allowed}, is used instead");
-            draft
-                .report
-                .add(Diagnostic::warning("contradiction", &at, message));
+            draft.report.add(Diagnostic::warning("contradiction", &at, message));
         }
     }
     settings.or(errors.error_threshold).unwrap_or(standard)
@@ -102,19 +82,12 @@ fn allowed_fails(draft: &mut Draft, document: &Document, standard: u8) -> u8 {
 
 /// Cooldowns grow from the first to this; it is never shorter than the first.
 fn max_cooldown(draft: &mut Draft, document: &Document, first: u64, standard: u64) -> u64 {
-    let written = document
-        .error_based_routing
-        .cooldown_seconds
-        .map(Seconds::micros);
+    let written = document.error_based_routing.cooldown_seconds.map(Seconds::micros);
     if written.is_some_and(|longest| longest < first) {
-        let at = Pointer::root()
-            .key("error_based_routing")
-            .key("cooldown_seconds");
+        let at = Pointer::root().key("error_based_routing").key("cooldown_seconds");
         let message =
             "the longest cooldown is shorter than the first (cooldown_time), which is used";
-        draft
-            .report
-            .add(Diagnostic::warning("contradiction", &at, message));
+        draft.report.add(Diagnostic::warning("contradiction", &at, message));
     }
     written.unwrap_or(standard).max(first)
 }

@@ -85,15 +85,7 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_refused() {
-        for text in [
-            "",
-            "<",
-            "small",
-            "13B - 8B",
-            "8B - ",
-            "< 8B - 13B",
-            "8 - 13B B",
-        ] {
+        for text in ["", "<", "small", "13B - 8B", "8B - ", "< 8B - 13B", "8 - 13B B"] {
             assert_eq!(bounds(text), None, "{text}");
         }
     }

@@ -36,11 +36,7 @@ impl FullChain {
     /// The first three steps, where they are written one by one.
     #[must_use]
     pub fn ranked(&self) -> [Option<&StepEntry>; 3] {
-        [
-            self.primary.as_ref(),
-            self.secondary.as_ref(),
-            self.tertiary.as_ref(),
-        ]
+        [self.primary.as_ref(), self.secondary.as_ref(), self.tertiary.as_ref()]
     }
 }
 
@@ -70,11 +66,7 @@ pub struct FullStep {
 impl FullStep {
     #[must_use]
     pub fn ranked(&self) -> [Option<&StepEntry>; 3] {
-        [
-            self.primary.as_ref(),
-            self.secondary.as_ref(),
-            self.tertiary.as_ref(),
-        ]
+        [self.primary.as_ref(), self.secondary.as_ref(), self.tertiary.as_ref()]
     }
 }
 

@@ -30,10 +30,7 @@ impl Broken {
 }
 
 fn build<T: DeserializeOwned>(written: Value) -> Entry<T> {
-    T::deserialize(&written).map_err(|error| Broken {
-        reason: error.to_string(),
-        written,
-    })
+    T::deserialize(&written).map_err(|error| Broken { reason: error.to_string(), written })
 }
 
 /// A map from names to entries, in file order.
@@ -53,8 +50,7 @@ impl<T> Entries<T> {
 
     /// The entries that could be built.
     pub fn valid(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.iter()
-            .filter_map(|(name, entry)| entry.as_ref().ok().map(|entry| (name, entry)))
+        self.iter().filter_map(|(name, entry)| entry.as_ref().ok().map(|entry| (name, entry)))
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -71,11 +67,9 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::Null => Ok(Self::default()),
-            Value::Object(map) => Ok(Self(
-                map.into_iter()
-                    .map(|(name, value)| (name, build(value)))
-                    .collect(),
-            )),
+            Value::Object(map) => {
+                Ok(Self(map.into_iter().map(|(name, value)| (name, build(value))).collect()))
+            }
             _ => Err(serde::de::Error::custom("expected a mapping")),
         }
     }
@@ -169,11 +163,7 @@ impl Names {
                 at.index(index)
             }
         };
-        self.names
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (place(index), name.as_str()))
-            .collect()
+        self.names.iter().enumerate().map(|(index, name)| (place(index), name.as_str())).collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
@@ -190,10 +180,7 @@ impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::Null => Ok(Self::default()),
-            Value::String(name) => Ok(Self {
-                names: vec![name],
-                bare: true,
-            }),
+            Value::String(name) => Ok(Self { names: vec![name], bare: true }),
             list => serde_json::from_value(list)
                 .map(|names| Self { names, bare: false })
                 .map_err(serde::de::Error::custom),

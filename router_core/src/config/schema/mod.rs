@@ -99,11 +99,7 @@ fn admit_notes(object: &mut Value) {
     let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
-    admit(
-        properties,
-        "description",
-        json!({ "type": ["string", "null"] }),
-    );
+    admit(properties, "description", json!({ "type": ["string", "null"] }));
     for key in LEGACY_KEYS {
         admit(properties, key, json!({ "x-unused": "nothing reads it" }));
     }

@@ -166,10 +166,7 @@ impl JsonSchema for StrategyName {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = Strategy::json_schema(generator);
-        if let Some(names) = schema
-            .get_mut("enum")
-            .and_then(|names| names.as_array_mut())
-        {
+        if let Some(names) = schema.get_mut("enum").and_then(|names| names.as_array_mut()) {
             names.extend(STRATEGY_ALIASES.map(Into::into));
         }
         schema

@@ -1,0 +1,8 @@
+//! What a config means and what is wrong with one.
+
+mod mistakes;
+mod reference;
+mod references;
+mod shapes;
+mod tables;
+mod values;
