@@ -53,6 +53,7 @@ def make_record(make_attempt: MakeAttempt) -> MakeRecord:
         overhead_s=0.0004,
         usage=Usage(prompt_tokens=11, completion_tokens=7),
         table_version="00c0ffee00c0ffee",
+        provider="ollama",
     )
     return lambda **changes: replace(base, **changes)
 

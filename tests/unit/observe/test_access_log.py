@@ -70,6 +70,12 @@ def test_a_capability_without_a_model_is_named_by_what_matched(make_record: Make
     assert next(router_lines(record)).startswith("[ROUTER] Model: code -> ")
 
 
+def test_a_decision_not_carried_out_has_its_line_too(make_record: MakeRecord) -> None:
+    assert list(router_lines(make_record(attempts=(), provider="vllm-qwen"))) == [
+        "[ROUTER] Model: llama3.1:8b -> Provider: vllm-qwen (exact match)"
+    ]
+
+
 def test_no_router_line_where_nothing_was_decided(make_record: MakeRecord) -> None:
     record = make_record(rule=None, matched=None, strategy=None, attempts=(), status="overloaded")
     assert list(router_lines(record)) == []
