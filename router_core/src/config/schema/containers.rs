@@ -86,7 +86,7 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let entry = generator.subschema_for::<T>();
-        json_schema!({ "type": "object", "additionalProperties": entry })
+        json_schema!({ "type": ["object", "null"], "additionalProperties": entry })
     }
 }
 
@@ -140,7 +140,7 @@ impl<T: JsonSchema> JsonSchema for Items<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let item = generator.subschema_for::<T>();
-        json_schema!({ "type": "array", "items": item })
+        json_schema!({ "type": ["array", "null"], "items": item })
     }
 }
 
@@ -199,7 +199,7 @@ impl JsonSchema for Names {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }]
+            "anyOf": [{ "type": "string" }, { "type": ["array", "null"], "items": { "type": "string" } }]
         })
     }
 }
