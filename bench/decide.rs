@@ -1,0 +1,177 @@
+//! What the core costs by itself: a decision on the reference fleet and on a thousand deployments,
+//! counting tokens, compiling the config. `python -m bench` runs it and reads criterion's estimates.
+
+#![allow(clippy::expect_used)] // a bench that cannot run has to say so
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{criterion_group, criterion_main, Bencher, BenchmarkId, Criterion};
+use router_core::config::compile;
+use router_core::facts::Facts;
+use router_core::outcome::{Outcome, OutcomeClass};
+use router_core::router::Router;
+use router_core::table::Table;
+use router_core::tokens;
+use serde_json::{json, Map, Value};
+
+const REFERENCE: &str = include_str!("../router_core/src/config/reference.json");
+const START_US: u64 = 1_760_000_000_000_000;
+/// Between two decisions, as in a service that takes some 3,000 a second: permits expire at the pace
+/// they would there.
+const GAP_US: u64 = 300;
+const DEADLINE_US: u64 = 30_000_000;
+const MANY: u32 = 1_000;
+const PROSE: &str = "A router decides which server answers a request. It knows the servers, the \
+    models they hold, how busy each of them is and what an answer costs; then it picks one, keeps \
+    the others in mind for when that one fails, and writes down why. `fn pick(fleet: &[Server])` \
+    returns None where nobody can answer. In 2024 there were 37 such programs, 12 of them in Rust. ";
+const PROSE_TOKENS_AT_LEAST: usize = 50;
+
+fn decide_on_reference(criterion: &mut Criterion) {
+    let table = Arc::new(compile(REFERENCE.as_bytes()).expect("the reference config compiles"));
+    let mut group = criterion.benchmark_group("reference");
+    for (rule, facts) in reference_requests() {
+        let matched = rule_of(&table, &facts);
+        assert!(rule.starts_with(matched), "{rule} is matched by {matched}");
+        group.bench_function(rule, |bencher| decide(bencher, &table, &facts));
+    }
+    group.finish();
+}
+
+/// One request for each way to be matched. Each name begins with the rule that must match.
+fn reference_requests() -> Vec<(&'static str, Facts)> {
+    let asking = |model: &str, prompt_tokens: u32| Facts {
+        model: model.to_owned(),
+        prompt_tokens,
+        prompt_tokens_exact: true,
+        max_tokens: Some(500),
+        batch_size: 1,
+        ..Facts::default()
+    };
+    vec![
+        ("exact", asking("llama3.1:latest", 200)),
+        ("pattern", asking("meta-llama/Meta-Llama-Guard", 200)),
+        ("capability/code", asking("code", 200)),
+        ("capability/analytical", asking("analytical", 5_000)),
+        ("pool", asking("general-chat", 200)),
+        ("default", asking("nobody-knows-me", 200)),
+    ]
+}
+
+fn rule_of(table: &Arc<Table>, facts: &Facts) -> &'static str {
+    let router = Router::new(table.clone(), "bench".to_owned());
+    let decision = router
+        .explain(facts, START_US, 0)
+        .expect("every request is decided");
+    decision.choice.rule.as_str()
+}
+
+fn decide_on_many(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("1000_deployments");
+    for strategy in ["least_loaded", "weighted"] {
+        let table = Arc::new(compile_many(strategy));
+        let facts = Facts {
+            model: "fleet".to_owned(),
+            prompt_tokens: 200,
+            prompt_tokens_exact: true,
+            batch_size: 1,
+            ..Facts::default()
+        };
+        group.bench_function(strategy, |bencher| decide(bencher, &table, &facts));
+    }
+    group.finish();
+}
+
+/// A pool of a thousand providers that all serve one model.
+fn compile_many(strategy: &str) -> Table {
+    let ids: Vec<String> = (0..MANY).map(|number| format!("gpu-{number}")).collect();
+    let provider = |id: &String| {
+        let address = format!("http://{id}.example:8000/v1");
+        (
+            id.clone(),
+            json!({"kind": "vllm", "base_url": address, "capacity": 64}),
+        )
+    };
+    let providers: Map<String, Value> = ids.iter().map(provider).collect();
+    let deployments: Vec<Value> = ids.iter().map(|id| json!({"provider": id})).collect();
+    let members: Vec<Value> = ids
+        .iter()
+        .map(|id| json!({"provider": id, "preferred_model": "m"}))
+        .collect();
+    let config = json!({
+        "providers": providers,
+        "models": {"m": {"parameters": "7B", "tier": "local", "deployments": deployments}},
+        "load_balancing": {"fleet": {"strategy": strategy, "providers": members}},
+    });
+    let config = config.to_string();
+    compile(config.as_bytes()).expect("the generated config compiles")
+}
+
+/// Choose, reserve, finish: all the core does for a request that succeeds at once.
+fn decide(bencher: &mut Bencher<'_>, table: &Arc<Table>, facts: &Facts) {
+    let mut router = Router::new(table.clone(), "bench".to_owned());
+    let success = Outcome::of(OutcomeClass::Success);
+    let mut now = START_US;
+    bencher.iter(|| {
+        now += GAP_US;
+        let deadline = now + DEADLINE_US;
+        let mut journey = router
+            .begin(black_box(facts), now, now, deadline)
+            .expect("every request is decided");
+        router.finish(&mut journey, &success, now + GAP_US / 2);
+        journey
+    });
+}
+
+fn count_tokens(criterion: &mut Criterion) {
+    tokens::warm();
+    let mut group = criterion.benchmark_group("tokens");
+    for length in [200, 4_000, 60_000] {
+        let text = text_of(length);
+        group.bench_with_input(BenchmarkId::new("prose", length), &text, |bencher, text| {
+            bencher.iter(|| tokens::count(black_box(text), u32::MAX));
+        });
+    }
+    let word = "ab".repeat(10_000_000);
+    group.bench_with_input(
+        BenchmarkId::new("word_of_20_MB", 65_536),
+        &word,
+        |bencher, word| {
+            bencher.iter(|| tokens::count(black_box(word), 65_536));
+        },
+    );
+    group.finish();
+}
+
+/// The beginning of as much prose as is needed for so many tokens.
+fn text_of(length: u32) -> String {
+    let mut text = PROSE.repeat(length as usize / PROSE_TOKENS_AT_LEAST + 1);
+    let fits = |end: usize| {
+        text.get(..end)
+            .is_some_and(|begin| tokens::count(begin, length).exact)
+    };
+    let ends: Vec<usize> = text.char_indices().map(|(index, _)| index).collect();
+    let most = ends.partition_point(|end| fits(*end));
+    let end = ends
+        .get(most.saturating_sub(1))
+        .copied()
+        .unwrap_or_default();
+    text.truncate(end);
+    text
+}
+
+fn compile_reference(criterion: &mut Criterion) {
+    criterion.bench_function("compile/reference", |bencher| {
+        bencher.iter(|| compile(black_box(REFERENCE.as_bytes())));
+    });
+}
+
+criterion_group!(
+    benches,
+    decide_on_reference,
+    decide_on_many,
+    count_tokens,
+    compile_reference
+);
+criterion_main!(benches);
