@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +26,8 @@ GO_TOOLS = {
     "ollama": ("github.com/ollama/ollama", "v0.6.8"),
 }
 """Name of the program → Go package and version."""
+
+PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
 
 BUILD_TIMEOUT_S = 1800
 INSTALL_TIMEOUT_S = 600
@@ -63,13 +64,10 @@ def prepare_llama() -> None:
         return
     wheel = built_wheel() or build_wheel()
     say(f"llama-cpp-python {LLAMA_VERSION}: installing into {LLAMA_VENV}")
-    venv.create(LLAMA_VENV, clear=True, with_pip=True)
+    run([sys.executable, "-m", "venv", "--clear", str(LLAMA_VENV)], INSTALL_TIMEOUT_S)
     run([str(LLAMA_PYTHON), *PIP, "install", f"{wheel}[server]"], INSTALL_TIMEOUT_S)
     if not llama_is_installed():
         raise NotPrepared(f"{LLAMA_VENV} cannot import its server; remove {wheel} and try again")
-
-
-PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
 
 
 def llama_is_installed() -> bool:
@@ -112,7 +110,7 @@ def prepare_tool(name: str) -> None:
     elif shutil.which("go") is None:
         say(f"{name} {version}: not installed, because Go is missing (https://go.dev/dl)")
     else:
-        say(f"{name} {version}: installing with Go; Ollama takes about six minutes on two cores")
+        say(f"{name} {version}: installing with Go; for Ollama that takes minutes")
         folder = str(tool(name).parent)
         # Without -g the C++ inside Ollama compiles faster.
         flags = {"CGO_CFLAGS": "-O2", "CGO_CXXFLAGS": "-O2"}

@@ -9,7 +9,6 @@ import contextlib
 import json
 import re
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,12 @@ import grpc
 from router_service.v1 import router_pb2_grpc
 
 from .processes import running, stop, wait_for
+from .waiting import eventually
 
 SERVE = (sys.executable, "-c", "from router_service.cli import main; main()", "serve")
 """What the console script does, without asking where it was installed."""
 
 _READY = re.compile(r"ready: gRPC on (?P<grpc>\S+), HTTP on (?P<http>http://[^\s,]+)")
-_LOGGED_TIMEOUT_S = 20.0
-_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,15 +48,15 @@ class RunningRouter:
         async with grpc.aio.insecure_channel(self.grpc) as channel:
             yield router_pb2_grpc.RouterServiceStub(channel)  # type: ignore[no-untyped-call]
 
-    def logged(self, request_id: str) -> dict[str, Any]:
-        """The access log's line of a request, waited for. Raises AssertionError."""
-        deadline = time.monotonic() + _LOGGED_TIMEOUT_S
-        while time.monotonic() < deadline:
-            for line in self.access_log.read_text().splitlines():
-                if line.startswith("{") and json.loads(line)["request_id"] == request_id:
-                    return dict(json.loads(line))
-            time.sleep(_POLL_S)
-        raise AssertionError(f"{self.access_log} has no line of request {request_id}")
+    async def logged(self, request_id: str) -> dict[str, Any]:
+        """The access log's line of a request, waited for. Raises TimeoutError."""
+
+        async def line() -> dict[str, Any] | None:
+            whole_lines = self.access_log.read_text().split("\n")[:-1]
+            records = (json.loads(text) for text in whole_lines if text.startswith("{"))
+            return next((found for found in records if found["request_id"] == request_id), None)
+
+        return await eventually(line)
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ async def test_a_dead_provider_falls_back(llama_router: RunningRouter, llama_cpp
     assert answer.text == await direct_text(llama_cpp)
     assert (answer.served.model, answer.served.provider) == ("tiny", "backend")
     assert answer.served.attempts == 2
-    attempts = llama_router.logged(answer.served.request_id)["attempts"]
+    attempts = (await llama_router.logged(answer.served.request_id))["attempts"]
     assert [attempt["outcome"] for attempt in attempts] == ["unreachable", "success"]
 
 
@@ -158,7 +158,7 @@ async def test_cancel_in_mid_stream(llama_router: RunningRouter, llama_cpp: Back
         opened = await call.read()
         assert (await call.read()).WhichOneof("event") == "delta"
         call.cancel()
-    logged = llama_router.logged(opened.opened.served.request_id)
+    logged = await llama_router.logged(opened.opened.served.request_id)
     assert logged["status"] == "cancelled"
     assert [attempt["outcome"] for attempt in logged["attempts"]] == ["cancelled"]
     # This server answers one request after the other, and says when it let one go.

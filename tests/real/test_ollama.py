@@ -102,7 +102,7 @@ async def test_cancel_in_mid_stream(ollama_router: RunningRouter) -> None:
         opened = await call.read()
         assert (await call.read()).WhichOneof("event") == "delta"
         call.cancel()
-        logged = ollama_router.logged(opened.opened.served.request_id)
+        logged = await ollama_router.logged(opened.opened.served.request_id)
         assert [attempt["outcome"] for attempt in logged["attempts"]] == ["cancelled"]
         answer = await stub.Generate(ask(max_tokens=4), timeout=120)
     assert answer.finish_reason == "length"

@@ -12,11 +12,19 @@ from typing import Any
 import openai
 import pytest
 
-from router_service.testing import Behaviour, FakeFleet, Fault, FaultKind, expected_text
+from router_service.testing import (
+    Behaviour,
+    FakeFleet,
+    Fault,
+    FaultKind,
+    RunningProvider,
+    expected_text,
+)
 
 from .calls import openai_client
 from .conftest import API_KEY
 from .router import RunningRouter
+from .waiting import eventually
 
 pytestmark = [
     pytest.mark.real,
@@ -44,6 +52,16 @@ WEATHER: list[Any] = [
 
 def client(router: RunningRouter, api_key: str = "unused", **options: Any) -> openai.AsyncOpenAI:
     return openai_client(router.openai, api_key, **options)
+
+
+async def last_outcome(provider: RunningProvider) -> str:
+    """How the provider's last request ended, waited for."""
+
+    async def outcome() -> str | None:
+        last = (await provider.log())[-1].outcome
+        return None if last == "running" else last
+
+    return await eventually(outcome)
 
 
 async def test_chat(fleet: FakeFleet, fleet_router: RunningRouter) -> None:
@@ -207,14 +225,14 @@ async def test_malformed_requests(
 
 async def test_a_client_that_gives_up(fleet: FakeFleet, fleet_router: RunningRouter) -> None:
     await fleet["llama_cpp_native"].behave(Behaviour(faults=(Fault(FaultKind.SILENCE),)))
-    async with client(fleet_router, timeout=1) as shim:
+    async with client(fleet_router, timeout=3) as shim:
         with pytest.raises(openai.APITimeoutError):
             await shim.chat.completions.create(
                 model=MODEL, messages=MESSAGES, extra_headers={"x-request-id": "gave-up"}
             )
-    logged = await asyncio.to_thread(fleet_router.logged, "gave-up")
+    logged = await fleet_router.logged("gave-up")
     assert [attempt["outcome"] for attempt in logged["attempts"]] == ["cancelled"]
-    assert (await fleet["llama_cpp_native"].log())[-1].outcome == "client closed"
+    assert await last_outcome(fleet["llama_cpp_native"]) == "client closed"
 
 
 async def test_the_routers_own_deadline(fleet: FakeFleet, fleet_router: RunningRouter) -> None:
