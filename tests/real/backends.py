@@ -42,6 +42,9 @@ def llama_cpp_server(model: Path, folder: Path) -> Iterator[Backend]:
         "--host": "127.0.0.1",
         "--port": port,
         "--n_ctx": 0,  # the model's own
+        # Several threads wait for each other by spinning, which a busy machine makes very slow.
+        "--n_threads": 1,
+        "--n_threads_batch": 1,
         "--interrupt_requests": False,
     }
     arguments = [str(word) for pair in options.items() for word in pair]
@@ -62,7 +65,9 @@ def ollama_server(program: Path, model: Path, folder: Path) -> Iterator[Backend]
     with running([program, "serve"], log, environment) as process:
         wait_for(process, log, lambda: answers(f"http://{address}/api/version"))
         modelfile = folder / "Modelfile"
-        modelfile.write_text(f'FROM {model}\nTEMPLATE """{_OLLAMA_TEMPLATE}"""\n')
+        modelfile.write_text(
+            f'FROM {model}\nTEMPLATE """{_OLLAMA_TEMPLATE}"""\nPARAMETER num_thread 1\n'
+        )
         subprocess.run(
             [program, "create", "tiny", "--file", modelfile],
             check=True,
