@@ -53,7 +53,11 @@ class Caller(Protocol):
     """One face as a caller sees it."""
 
     async def ask(
-        self, body: Body, *, timeout_s: float | None = None, headers: Mapping[str, str] | None = None
+        self,
+        body: Body,
+        *,
+        timeout_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Send an OpenAI-style chat body; its "stream" member says how it is to be answered."""
 
@@ -76,7 +80,11 @@ class HttpCaller:
         self.url = url
 
     async def ask(
-        self, body: Body, *, timeout_s: float | None = None, headers: Mapping[str, str] | None = None
+        self,
+        body: Body,
+        *,
+        timeout_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         sent = dict(headers or {})
         if timeout_s is not None:
@@ -170,7 +178,11 @@ class GrpcCaller:
         self.stub = router_pb2_grpc.RouterServiceStub(channel)  # type: ignore[no-untyped-call]
 
     async def ask(
-        self, body: Body, *, timeout_s: float | None = None, headers: Mapping[str, str] | None = None
+        self,
+        body: Body,
+        *,
+        timeout_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         reply = Reply()
         metadata = tuple((headers or {}).items())

@@ -38,6 +38,20 @@ async def router(
         yield running
 
 
+@pytest.fixture
+async def patient_router(
+    fleet: FakeFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[InProcessRouter]:
+    """A router whose own limits end nothing within a test."""
+    monkeypatch.setenv(small_fleet.KEY_VARIABLE, small_fleet.KEY)
+    document = small_fleet.routing(
+        fleet.addresses, patience_ms=60_000, router_settings={"timeout": 60}
+    )
+    config = small_fleet.written(document, tmp_path / "patient.yaml")
+    async with in_process(config, tmp_path) as running:
+        yield running
+
+
 @pytest.fixture(params=["http", "grpc"])
 def face(request: pytest.FixtureRequest) -> str:
     """Each of the two faces."""

@@ -91,7 +91,9 @@ class Router:
         """Requests in flight by provider, as /metrics tells."""
         async with self.http.session.get(f"{self.http.url}/metrics") as response:
             text = await response.text()
-        found = re.findall(r'^router_in_flight\{provider="([^"]+)"\} ([0-9.]+)$', text, re.MULTILINE)
+        found = re.findall(
+            r'^router_in_flight\{provider="([^"]+)"\} ([0-9.]+)$', text, re.MULTILINE
+        )
         assert found, text
         return {provider: int(float(running)) for provider, running in found}
 

@@ -58,10 +58,13 @@ def specs() -> list[ProviderSpec]:
     ]
 
 
-def routing(addresses: Mapping[str, str], **changes: Any) -> dict[str, Any]:
-    """The config as a document; changes replace whole sections."""
+def routing(
+    addresses: Mapping[str, str], *, patience_ms: int = 400, **changes: Any
+) -> dict[str, Any]:
+    """The config as a document. patience_ms is the limit for a first token and for a gap after it;
+    changes replace whole sections."""
     return {
-        "providers": {name: _provider(name, addresses[name]) for name in SERVERS},
+        "providers": {name: _provider(name, addresses[name], patience_ms) for name in SERVERS},
         "models": {name: {"context_window": 8192} | model for name, model in MODELS.items()},
         "fallback_chains": {name: {"chain": chain} for name, chain in FALLBACKS.items()},
         "default_provider": "second",
@@ -76,14 +79,14 @@ def written(document: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
-def _provider(name: str, address: str) -> dict[str, Any]:
+def _provider(name: str, address: str, patience_ms: int) -> dict[str, Any]:
     server = SERVERS[name]
     provider: dict[str, Any] = {
         "kind": KINDS.get(server, "openai"),
         "base_url": address,
         "capacity": 200,
         "connect_timeout_ms": 1000,
-        "first_token_timeout_ms": 400,
-        "idle_timeout_ms": 400,
+        "first_token_timeout_ms": patience_ms,
+        "idle_timeout_ms": patience_ms,
     }
     return provider | ({"credential_env": KEY_VARIABLE} if name == "third" else {})

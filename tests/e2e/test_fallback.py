@@ -166,7 +166,9 @@ async def test_a_content_policy_moves_on_where_config_says_so(
 async def test_the_callers_own_fault_comes_back_as_the_provider_said_it(
     router: InProcessRouter, fleet: FakeFleet, face: str, stream: bool
 ) -> None:
-    said = {"error": {"message": "top_k must be positive", "type": "x", "param": "top_k", "code": 7}}
+    said = {
+        "error": {"message": "top_k must be positive", "type": "x", "param": "top_k", "code": 7}
+    }
     await fleet["first"].behave(failing(STATUS, status=422, body=json.dumps(said)))
     reply = await router.face(face).ask(chat("alpha", stream=stream))
     assert reply.status == (422 if face == "http" else "INVALID_ARGUMENT")
