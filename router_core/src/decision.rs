@@ -139,13 +139,13 @@ impl Decision {
 
     fn explain_candidates(&self) -> Vec<Value> {
         let planned = self.choice.plan.iter().enumerate().map(|(place, hop)| {
-            self.candidate(hop.deployment, true, planned_reason(place, hop), hop.score)
+            self.candidate(hop.deployment, true, &planned_reason(place, hop), hop.score)
         });
         let skipped = self
             .choice
             .skipped
             .iter()
-            .map(|(id, skip)| self.candidate(*id, false, self.skip_reason(*id, skip), None));
+            .map(|(id, skip)| self.candidate(*id, false, &self.skip_reason(*id, skip), None));
         planned.chain(skipped).collect()
     }
 
@@ -153,7 +153,7 @@ impl Decision {
         &self,
         id: DeploymentId,
         eligible: bool,
-        reason: String,
+        reason: &str,
         score: Option<f64>,
     ) -> Value {
         json!({

@@ -17,6 +17,7 @@ impl<T> Id<T> {
 
     /// An id without an arena, for tests of code that only compares ids.
     #[cfg(test)]
+    #[must_use]
     pub fn nth(index: u32) -> Self {
         Self(index, PhantomData)
     }

@@ -34,7 +34,7 @@ pub struct Journey {
     table: Arc<Table>,
     bindings: Arc<Bindings>,
     deadline_us: u64,
-    holding: Option<(u64, DeploymentId)>,
+    holding: Option<u64>,
 }
 
 /// A step with its slot reserved.
@@ -114,26 +114,18 @@ impl Router {
     /// Goes on after a wait; sets the journey's step.
     pub fn resume(&mut self, journey: &mut Journey, now_us: u64) {
         self.state.expire(now_us);
-        if journey.holding.is_some() {
-            return;
+        if journey.holding.is_none() {
+            self.advance(journey, None, now_us);
         }
-        let step = self.with_context(journey, now_us, |walk, context| walk.resume(context));
-        self.enter(journey, step);
     }
 
     /// Ends the running attempt and sets the journey's next step.
     pub fn finish(&mut self, journey: &mut Journey, outcome: &Outcome, now_us: u64) {
         self.state.expire(now_us);
-        let Some((permit, _)) = journey.holding.take() else {
-            return;
-        };
-        let out_for = self.out_for_us(outcome);
-        self.state.finish(permit, outcome, out_for, now_us);
-        let retry_after_us = outcome.retry_after_us;
-        let step = self.with_context(journey, now_us, |walk, context| {
-            walk.finish(outcome.class, retry_after_us, context)
-        });
-        self.enter(journey, step);
+        if let Some(permit) = journey.holding.take() {
+            self.state.finish(permit, outcome, self.out_for_us(outcome), now_us);
+            self.advance(journey, Some(outcome), now_us);
+        }
     }
 
     /// Releases whatever a journey still holds.
@@ -224,16 +216,18 @@ impl Router {
         self.state.reserve(bindings, provider, deployment, expires_us)
     }
 
-    fn with_context(
-        &mut self,
-        journey: &mut Journey,
-        now_us: u64,
-        turn: impl FnOnce(&mut Walk, &mut Context<'_, LiveView<'_>>) -> Step,
-    ) -> Step {
+    /// One turn of the walk: after an outcome, or after a wait.
+    fn advance(&mut self, journey: &mut Journey, outcome: Option<&Outcome>, now_us: u64) {
         let view = LiveView { state: &self.state, bindings: &journey.bindings };
         let mut context =
             Context { table: &journey.table, view: &view, budget: &mut self.budget, now_us };
-        turn(&mut journey.walk, &mut context)
+        let step = match outcome {
+            Some(outcome) => {
+                journey.walk.finish(outcome.class, outcome.retry_after_us, &mut context)
+            }
+            None => journey.walk.resume(&mut context),
+        };
+        self.enter(journey, step);
     }
 
     /// Reserves the slot of a try.
@@ -253,7 +247,7 @@ impl Router {
             let (bindings, table) = (journey.bindings.clone(), journey.table.clone());
             Some((self.reserve(&bindings, &table, deployment, expires_us)?, deployment))
         });
-        journey.holding = reserved;
+        journey.holding = reserved.map(|(permit, _)| permit);
         match reserved {
             Some((permit, deployment)) => NextStep::Try {
                 number: journey.walk.attempts(),

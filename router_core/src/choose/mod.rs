@@ -3,6 +3,7 @@
 
 mod conditions;
 mod plan;
+mod scene;
 
 use crate::complexity::{band, Band};
 use crate::eligibility::Skip;
@@ -13,6 +14,8 @@ use crate::state::Charge;
 use crate::strategy::Strategy;
 use crate::table::{DeploymentId, Table};
 use crate::view::View;
+use plan::Planner;
+use scene::Scene;
 
 /// One deployment of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,7 +113,8 @@ pub fn choose(
         notes.push(Note::Deprecated { used: used.to_owned(), current: current.to_owned() });
     }
     let asked = asked_strategy(table, facts, &mut notes)?;
-    let mut planner = plan::Planner::new(table, view, facts, &resolution, band, now_us, asked);
+    let scene = Scene { table, view, facts, resolution: &resolution, band, now_us };
+    let mut planner = Planner::new(&scene, asked);
     let mut rng = Rng::new(seed);
     planner.candidates(&mut rng);
     planner.chain(&mut rng, &mut notes);

@@ -1,10 +1,12 @@
 //! The only room that knows Python: thin frozen classes over the core, a panic guard, and the mapping
 //! of errors to `router_service.errors`. The stub beside the package documents the API.
 
+mod decision;
 mod errors;
 mod request;
-mod routing;
+mod router;
 mod table;
+mod walk;
 
 use pyo3::prelude::*;
 
@@ -20,14 +22,14 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<table::PyTable>()?;
     module.add_class::<request::PyInspection>()?;
     module.add_class::<request::PyFacts>()?;
-    module.add_class::<routing::PyHop>()?;
-    module.add_class::<routing::PySkip>()?;
-    module.add_class::<routing::PyDecision>()?;
-    module.add_class::<routing::PyAttempt>()?;
-    module.add_class::<routing::PyStep>()?;
-    module.add_class::<routing::PyOutcome>()?;
-    module.add_class::<routing::PyWalk>()?;
-    module.add_class::<routing::PyRouter>()?;
+    module.add_class::<decision::PyHop>()?;
+    module.add_class::<decision::PySkip>()?;
+    module.add_class::<decision::PyDecision>()?;
+    module.add_class::<walk::PyAttempt>()?;
+    module.add_class::<walk::PyStep>()?;
+    module.add_class::<walk::PyOutcome>()?;
+    module.add_class::<walk::PyWalk>()?;
+    module.add_class::<router::PyRouter>()?;
     module.add_function(wrap_pyfunction!(request::overlay, module)?)?;
     module.add_function(wrap_pyfunction!(request::warm, module)?)?;
     Ok(())

@@ -4,7 +4,8 @@
 
 /// Seconds of traffic the share is taken of.
 const WINDOW_SECONDS: u64 = 10;
-const BUCKETS: usize = WINDOW_SECONDS as usize;
+/// One bucket a second.
+const BUCKETS: usize = 10;
 /// Per cent of the requests in the window.
 const SHARE_PERCENT: u64 = 20;
 /// Granted however little traffic there is, per second.

@@ -176,8 +176,11 @@ impl State {
     pub fn charge(&mut self, bindings: &Bindings, charge: &Charge) {
         for (deployment, share) in &charge.shares {
             let Some(slot) = bindings.deployments.get(deployment.index()) else { continue };
-            let paid = f64::from(u8::from(*deployment == charge.chosen));
-            *self.credits.entry((charge.group, *slot)).or_insert(0.0) += share - paid;
+            *self.credits.entry((charge.group, *slot)).or_insert(0.0) += share;
+        }
+        let chosen = charge.shares.first().and_then(|(id, _)| bindings.deployments.get(id.index()));
+        if let Some(slot) = chosen {
+            *self.credits.entry((charge.group, *slot)).or_insert(0.0) -= 1.0;
         }
     }
 
@@ -192,12 +195,11 @@ impl State {
     }
 }
 
-/// What a weighted pick changes: each eligible member's share of one request, and who was chosen.
+/// What a weighted pick changes: each eligible member's share of one request, the chosen one first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Charge {
     pub group: ShareGroup,
     pub shares: Vec<(DeploymentId, f64)>,
-    pub chosen: DeploymentId,
 }
 
 /// The live state as a decision sees it.

@@ -1,10 +1,11 @@
-//! context_based: a long prompt goes to the longest context, a hard one to the first member, the rest
+//! `context_based`: a long prompt goes to the longest context, a hard one to the first member, the rest
 //! to the last. A member with a condition is picked by that instead.
 
 /// The order in which to use `windows.len()` members.
 ///
 /// `windows` are context windows in tokens, unknown ones smallest; `long` says that the prompt is
 /// past the threshold, `hard` that its complexity is high or it carries a reasoning cue.
+#[must_use]
 pub fn by_context(
     windows: &[Option<u32>],
     long: bool,

@@ -1,4 +1,4 @@
-//! least_loaded: the smallest share of capacity in use. In-flight counts are taken when a request is
+//! `least_loaded`: the smallest share of capacity in use. In-flight counts are taken when a request is
 //! decided, so every transport moves the same figure and nothing stale is compared.
 
 use super::{by_score, Entry};

@@ -13,7 +13,7 @@ mod weighted;
 use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
-use crate::table::{DeploymentId, ModelId};
+use crate::table::DeploymentId;
 
 pub use complexity_based::by_complexity;
 pub use context_based::by_context;
@@ -98,7 +98,6 @@ impl Strategy {
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub deployment: DeploymentId,
-    pub model: Option<ModelId>,
     /// Place in the order given: member of the capability or pool.
     pub member: usize,
     pub weight: f64,
@@ -189,7 +188,6 @@ pub(crate) mod testing {
     fn entry(index: u32, weight: f64) -> Entry {
         Entry {
             deployment: Id::nth(index),
-            model: None,
             member: index as usize,
             weight,
             condition: None,

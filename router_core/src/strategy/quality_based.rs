@@ -1,4 +1,4 @@
-//! quality_based: a member whose condition is true goes before the unconditioned ones, and those
+//! `quality_based`: a member whose condition is true goes before the unconditioned ones, and those
 //! before members whose condition is false; weights share among equals.
 
 use super::{weighted, Entry};

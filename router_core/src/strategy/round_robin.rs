@@ -1,4 +1,4 @@
-//! round_robin: each candidate in turn. It is `weighted` with equal weights, so a candidate that
+//! `round_robin`: each candidate in turn. It is `weighted` with equal weights, so a candidate that
 //! comes back neither catches up in a burst nor is forgotten.
 
 use super::{weighted, Entry};

@@ -1,4 +1,4 @@
-//! simple_shuffle: independent weighted draws without replacement. The probability of the first is
+//! `simple_shuffle`: independent weighted draws without replacement. The probability of the first is
 //! its weight over the sum of weights.
 
 use super::Entry;

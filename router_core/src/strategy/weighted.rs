@@ -1,4 +1,4 @@
-//! weighted: exact traffic shares, smooth over time. Smooth weighted round robin as in nginx: at
+//! `weighted`: exact traffic shares, smooth over time. Smooth weighted round robin as in nginx: at
 //! each pick every candidate earns its share, the one owed most is chosen and pays one request.
 //! Shares are renormalised over the candidates at hand, so a member that leaves takes nothing along.
 

@@ -177,6 +177,7 @@ impl Draft {
                 self.placed_step(name, entry, &at.key(key), at)
             }
             (None, None, [(key, StepEntry::Full(inner))]) => self.full_step(inner, &at.key(key)),
+            _ if self.report.has_error_in(at) => Err(Reported),
             _ => {
                 let message = "a step names exactly one provider or model";
                 let found = Diagnostic::error("bad-step", at, message);

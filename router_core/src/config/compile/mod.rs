@@ -58,7 +58,9 @@ pub fn compile(
 ) -> Result<Table, Vec<Diagnostic>> {
     let mut draft = Draft { table: empty_table(version), report, known: Known::default() };
     settings::compile(&mut draft, document);
-    providers::compile(&mut draft, &document.providers);
+    if providers::compile(&mut draft, &document.providers).is_err() {
+        return Err(draft.report.into_diagnostics());
+    }
     capabilities::declare(&mut draft, document);
     models::compile(&mut draft, document);
     exact::compile(&mut draft, &document.exact_matches);
@@ -110,6 +112,11 @@ impl Draft {
                 None
             }
         }
+    }
+
+    /// A broken model may be the very one that is missed elsewhere.
+    fn has_broken_models(&self) -> bool {
+        self.known.models.values().any(Option::is_none)
     }
 
     fn warn_unless_built(&mut self, strategy: Strategy, at: &Pointer) {

@@ -206,6 +206,9 @@ impl Draft {
     ) -> Result<DeploymentId, Reported> {
         let id = self.table.providers.get(provider).id.clone();
         let Some(deployment) = self.first_deployment(provider, None) else {
+            if self.has_broken_models() {
+                return Err(Reported);
+            }
             let message = format!("no enabled model is deployed on `{id}`");
             let found = Diagnostic::error("no-deployment", at, message);
             return Err(self.reported(found.suggest("deploy a model there, or leave it out")));

@@ -22,10 +22,13 @@ const CONNECT_US: u64 = 2_000_000;
 const FIRST_TOKEN_US: u64 = 10_000_000;
 const IDLE_US: u64 = 15_000_000;
 
-pub(super) fn compile(draft: &mut Draft, entries: &Entries<ProviderEntry>) {
+/// `Err` when there is no provider at all, so that nothing else could be resolved.
+pub(super) fn compile(draft: &mut Draft, entries: &Entries<ProviderEntry>) -> Result<(), Reported> {
     let section = Pointer::root().key("providers");
     if entries.is_empty() {
-        draft.error("no-providers", &section, "there is no provider to send requests to");
+        let message = "there is no provider to send requests to";
+        let found = Diagnostic::error("no-providers", &section, message);
+        return Err(draft.reported(found.suggest("add one, or leave the section out")));
     }
     for (id, entry) in entries.iter() {
         let at = section.key(id);
@@ -38,6 +41,7 @@ pub(super) fn compile(draft: &mut Draft, entries: &Entries<ProviderEntry>) {
     }
     check_groups(draft, entries, &section);
     draft.known.provider_words = words(entries);
+    Ok(())
 }
 
 /// The kind and group an entry goes by besides its id.

@@ -149,6 +149,21 @@ fn every_error_is_reported_at_once() {
 }
 
 #[test]
+fn without_any_provider_nothing_else_is_said() {
+    expect("/providers", json!({}), "no-providers", "/providers");
+}
+
+#[test]
+fn a_broken_model_may_be_the_one_that_is_missed() {
+    let mut config = base();
+    set(&mut config, "/models/large:70b/context_window", json!("long"));
+    set(&mut config, "/capabilities", json!({ "chat": { "provider": "remote" } }));
+    let found = errors(&config);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].pointer, "/models/large:70b/context_window");
+}
+
+#[test]
 fn a_broken_entry_is_no_reason_for_further_errors() {
     let mut config = base();
     set(&mut config, "/providers/ollama/kind", json!(1));

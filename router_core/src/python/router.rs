@@ -1,0 +1,163 @@
+//! The router for Python. Every method is one short critical section; no Python object is touched
+//! while the lock is held.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::IntoPyObjectExt;
+
+use crate::router::Router;
+use crate::state::{Snapshot, SNAPSHOT_VERSION};
+
+use super::decision::PyDecision;
+use super::errors::{guard, refused};
+use super::request::PyFacts;
+use super::table::PyTable;
+use super::walk::{locked, PyOutcome, PyStep, PyWalk};
+
+#[pyclass(frozen, name = "Router", module = "router_service._core")]
+pub struct PyRouter {
+    router: Mutex<Router>,
+    table: Mutex<Py<PyTable>>,
+}
+
+#[pymethods]
+impl PyRouter {
+    #[new]
+    fn new(table: Py<PyTable>, instance: String) -> Self {
+        let router = Router::new(table.get().table.clone(), instance);
+        Self { router: Mutex::new(router), table: Mutex::new(table) }
+    }
+
+    #[getter]
+    fn table(&self, py: Python<'_>) -> Py<PyTable> {
+        locked(&self.table).clone_ref(py)
+    }
+
+    fn decide(
+        &self,
+        py: Python<'_>,
+        facts: &PyFacts,
+        now_us: u64,
+        seed: u64,
+    ) -> PyResult<PyDecision> {
+        let decided = guard(|| Ok(locked(&self.router).decide(&facts.0, now_us, seed)))?;
+        decided.map(|decision| PyDecision(Arc::new(decision))).map_err(|error| refused(py, &error))
+    }
+
+    #[allow(clippy::needless_pass_by_value)] // an argument taken from Python is owned
+    fn decide_many(
+        &self,
+        py: Python<'_>,
+        facts: Vec<Py<PyFacts>>,
+        now_us: u64,
+        seed: u64,
+    ) -> PyResult<Vec<Py<PyAny>>> {
+        let decided: Vec<_> = guard(|| {
+            let mut router = locked(&self.router);
+            let numbered = (0_u64..).zip(&facts);
+            Ok(numbered
+                .map(|(n, facts)| router.decide(&facts.get().0, now_us, seed.wrapping_add(n)))
+                .collect())
+        })?;
+        decided
+            .into_iter()
+            .map(|decision| match decision {
+                Ok(decision) => PyDecision(Arc::new(decision)).into_py_any(py),
+                Err(error) => refused(py, &error).into_value(py).into_py_any(py),
+            })
+            .collect()
+    }
+
+    fn explain(
+        &self,
+        py: Python<'_>,
+        facts: &PyFacts,
+        now_us: u64,
+        seed: u64,
+    ) -> PyResult<Vec<u8>> {
+        let explained = guard(|| Ok(locked(&self.router).explain(&facts.0, now_us, seed)))?;
+        explained
+            .map(|decision| decision.explain().to_string().into_bytes())
+            .map_err(|error| refused(py, &error))
+    }
+
+    fn begin(
+        &self,
+        py: Python<'_>,
+        facts: &PyFacts,
+        now_us: u64,
+        seed: u64,
+        deadline_us: u64,
+    ) -> PyResult<PyWalk> {
+        let begun = guard(|| Ok(locked(&self.router).begin(&facts.0, now_us, seed, deadline_us)))?;
+        begun.map(|journey| PyWalk(Mutex::new(journey))).map_err(|error| refused(py, &error))
+    }
+
+    fn finish(&self, walk: &PyWalk, outcome: &PyOutcome, now_us: u64) -> PyResult<PyStep> {
+        guard(|| {
+            let mut router = locked(&self.router);
+            let mut journey = locked(&walk.0);
+            router.finish(&mut journey, &outcome.0, now_us);
+            Ok(PyStep::of(&journey))
+        })
+    }
+
+    fn resume(&self, walk: &PyWalk, now_us: u64) -> PyResult<PyStep> {
+        guard(|| {
+            let mut router = locked(&self.router);
+            let mut journey = locked(&walk.0);
+            router.resume(&mut journey, now_us);
+            Ok(PyStep::of(&journey))
+        })
+    }
+
+    fn abandon(&self, walk: &PyWalk, now_us: u64) -> PyResult<()> {
+        guard(|| {
+            locked(&self.router).abandon(&mut locked(&walk.0), now_us);
+            Ok(())
+        })
+    }
+
+    fn report(&self, permit: &str, outcome: &PyOutcome, now_us: u64) -> PyResult<&'static str> {
+        guard(|| Ok(locked(&self.router).report(permit, &outcome.0, now_us).as_str()))
+    }
+
+    fn tick(&self, now_us: u64) -> PyResult<usize> {
+        guard(|| Ok(locked(&self.router).tick(now_us)))
+    }
+
+    fn swap(&self, table: Py<PyTable>) -> PyResult<()> {
+        guard(|| {
+            locked(&self.router).swap(table.get().table.clone());
+            *locked(&self.table) = table;
+            Ok(())
+        })
+    }
+
+    fn snapshot(&self) -> PyResult<Vec<u8>> {
+        let snapshot = guard(|| Ok(locked(&self.router).snapshot()))?;
+        serde_json::to_vec(&snapshot).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    fn restore(&self, snapshot: &[u8]) -> PyResult<Vec<String>> {
+        let snapshot: Snapshot = serde_json::from_slice(snapshot)
+            .map_err(|error| PyValueError::new_err(format!("not a state snapshot: {error}")))?;
+        if snapshot.version != SNAPSHOT_VERSION {
+            return Err(PyValueError::new_err(format!(
+                "state snapshot of version {}; this router reads version {SNAPSHOT_VERSION}",
+                snapshot.version
+            )));
+        }
+        guard(|| Ok(locked(&self.router).restore(&snapshot)))
+    }
+
+    fn in_flight(&self) -> PyResult<BTreeMap<String, u32>> {
+        guard(|| {
+            let router = locked(&self.router);
+            Ok(router.in_flight().into_iter().map(|(id, count)| (id.to_owned(), count)).collect())
+        })
+    }
+}
