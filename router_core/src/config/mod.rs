@@ -18,7 +18,7 @@ use schema::Document;
 pub use schema::schema;
 
 /// Sections whose names the rest of the file is made of.
-const NAMING_SECTIONS: [&str; 3] = ["providers", "models", "capabilities"];
+const NAMING_SECTIONS: [&str; 4] = ["providers", "models", "capabilities", "fallback_chains"];
 
 /// Compiles a config given as JSON.
 ///
