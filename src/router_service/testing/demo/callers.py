@@ -9,15 +9,12 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import grpc
-from google.protobuf import descriptor_pb2
 
 from router_service.testing.demo.steps import Step, Via
-from router_service.v1 import errors_pb2 as errors
 from router_service.v1 import router_pb2 as pb
 from router_service.v1 import router_pb2_grpc as rpc
 from router_service.v1 import types_pb2 as types
@@ -42,15 +39,6 @@ class Seen:
     """None for a decision that was not carried out."""
     finish_reason: str | None = None
     note: str = ""
-
-
-def write_api(path: Path) -> None:
-    """Write the gRPC API as a descriptor set, for tools that cannot ask reflection for methods."""
-    files = [pb.DESCRIPTOR, types.DESCRIPTOR, errors.DESCRIPTOR]
-    described = descriptor_pb2.FileDescriptorSet()
-    for file in files:
-        file.CopyToProto(described.file.add())
-    path.write_bytes(described.SerializeToString())
 
 
 class StepFailed(Exception):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -111,16 +110,14 @@ def _short(text: str) -> str:
     return text if len(text) <= _TEXT_LENGTH else text[: _TEXT_LENGTH - 1] + "…"
 
 
-def invitation(
-    console: Console, router: RouterProcess, addresses: Mapping[str, str], api: Path
-) -> None:
-    """Addresses, and lines that work as they stand; api is the file that describes the gRPC API."""
+def invitation(console: Console, router: RouterProcess, addresses: Mapping[str, str]) -> None:
+    """Addresses, and lines that work as they stand."""
     http, grpc = f"http://127.0.0.1:{router.http_port}", f"127.0.0.1:{router.grpc_port}"
     chat = {"model": "code", "messages": [{"role": "user", "content": "print hello"}]}
     ask = {"model": "code", "prompt": "print hello", "max_tokens": 50}
     fault = {"faults": [{"kind": "status", "status": 503, "times": 3}]}
     ollama = addresses["ollama"]
-    ghz = f"ghz --insecure --protoset {api} --call {_SERVICE}"
+    ghz = f"ghz --insecure --call {_SERVICE}"
     console.print(f"\n[b]HTTP[/b] {http}   [b]gRPC[/b] {grpc}   [b]log[/b] {router.log}\n")
     lines = (
         ("an answer", f"curl -si {http}/v1/chat/completions {_data(chat)}"),
@@ -130,12 +127,8 @@ def invitation(
         ("let a provider fail", f"curl -s {ollama}/_fake/behaviour {_data(fault)}"),
         ("a decision", f"grpcurl -plaintext -d '{json.dumps(ask)}' {grpc} {_SERVICE}/Route"),
         ("an answer", f"grpcurl -plaintext -d '{json.dumps(ask)}' {grpc} {_SERVICE}/Generate"),
-        # Not Route: each answer holds a slot until its caller reports or the permit expires.
+        ("load: decisions", f"{ghz}/Route -n 3000 -c 20 -d '{json.dumps(ask)}' {grpc}"),
         ("load: answers", f"{ghz}/Generate -n 300 -c 20 -d '{json.dumps(ask)}' {grpc}"),
-        (
-            "load: decisions",
-            f"{ghz}/Explain -n 3000 -c 20 -d '{json.dumps({'route': ask})}' {grpc}",
-        ),
     )
     for title, line in lines:
         console.print(f"[dim]# {title}[/dim]")

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from router_service.config.reference import REFERENCE_CONFIG
 from router_service.testing.demo import show
-from router_service.testing.demo.callers import Callers, StepFailed, write_api
+from router_service.testing.demo.callers import Callers, StepFailed
 from router_service.testing.demo.result import Result, complaint
 from router_service.testing.demo.router_process import RouterProcess
 from router_service.testing.demo.steps import TOUR, Step
@@ -53,10 +53,8 @@ async def run(once: bool) -> int:
 
 
 async def _stay(console: Console, fleet: FakeFleet, router: RouterProcess) -> None:
-    api = router.log.with_name("api.protoset")
-    write_api(api)
     with _interrupts() as asked:
-        show.invitation(console, router, fleet.addresses, api)
+        show.invitation(console, router, fleet.addresses)
         await asked.wait()
         console.print("Stopping")
 
