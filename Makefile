@@ -67,6 +67,7 @@ check: $(VENV)/.installed $(PROTO_VENV)/.installed ## Check form, lints, types, 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit/test_imports.py
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 	$(PROTO_VENV)/bin/python proto/generate.py --check

@@ -341,8 +341,8 @@ class Walk:
 
 @final
 class Router:
-    """A table and the live state. Every method is one short critical section; now_us is wall-anchored
-    monotone microseconds, seed any 64-bit number."""
+    """A table and the live state. Every method is one short critical section; now_us is
+    wall-anchored monotone microseconds, seed any 64-bit number."""
 
     def __init__(self, table: Table, instance: str) -> None: ...
     @property
@@ -350,11 +350,13 @@ class Router:
     def decide(self, facts: Facts, now_us: int, seed: int) -> Decision:
         """Choose and reserve. Where every deployment is full, Decision.notes says so and there is
         no permit. Raises errors.DecisionError."""
-    def decide_many(self, facts: Sequence[Facts], now_us: int, seed: int) -> list[Decision | Exception]: ...
+    def decide_many(
+        self, facts: Sequence[Facts], now_us: int, seed: int
+    ) -> list[Decision | Exception]: ...
     def explain(self, facts: Facts, now_us: int, seed: int) -> bytes:
-        """The decision with every candidate, as JSON; reserves nothing. Raises errors.DecisionError."""
+        """The decision with every candidate, as JSON; reserves nothing. Raises DecisionError."""
     def begin(self, facts: Facts, now_us: int, seed: int, deadline_us: int) -> Walk:
-        """Decide and start the walk; the first step is in Walk.step. Raises errors.DecisionError."""
+        """Decide and start the walk; its first step is in Walk.step. Raises DecisionError."""
     def finish(self, walk: Walk, outcome: Outcome, now_us: int) -> Step:
         """End the running attempt with its outcome, release its slot, and say what comes next."""
     def resume(self, walk: Walk, now_us: int) -> Step:
@@ -371,7 +373,8 @@ class Router:
         """State as versioned JSON."""
     def restore(self, snapshot: bytes) -> list[str]:
         """Load a snapshot's figures, for explanations and tests: no permit will give its in-flight
-        counts back. Returns the ids this table does not know. Raises ValueError for another version.
+        counts back. Returns the ids this table does not know. Raises ValueError for another
+        version.
         """
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""

@@ -17,7 +17,7 @@ class Operation(StrEnum):
 
 
 class OutcomeClass(StrEnum):
-    """How an attempt ended. The core decides by these what happens next (docs/failures.md)."""
+    """How an attempt ended. The core decides by these what happens next (ARCHITECTURE.md, Failure)."""
 
     SUCCESS = "success"
     RATE_LIMITED = "rate_limited"  # 429
