@@ -93,8 +93,8 @@ def build_wheel() -> Path:
     requirement = f"llama-cpp-python=={LLAMA_VERSION}"
     # pip's own cache would hand out a wheel built with other flags.
     options = ["--no-deps", "--no-cache-dir", "--wheel-dir", str(WHEELS)]
-    # A wheel cache may move to a machine with another processor.
-    flags = {"CMAKE_ARGS": "-DGGML_NATIVE=OFF"}
+    # A wheel cache may move to a machine with another processor; nobody looks at pictures here.
+    flags = {"CMAKE_ARGS": "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF"}
     run([sys.executable, *PIP, "wheel", requirement, *options], BUILD_TIMEOUT_S, flags)
     wheel = built_wheel()
     if wheel is None:
