@@ -26,7 +26,7 @@ def _arguments() -> argparse.Namespace:
         help="measure this level only; may be given several times",
     )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the service level")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of one measurement")
     return parser.parse_args()
 
 

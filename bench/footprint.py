@@ -49,7 +49,7 @@ async def after_load(world: World, seconds: float) -> list[Figure]:
     carried = await run("bench.http_load", chat)
     after_chat = world.router.resident_mb()
     route = Plan(
-        world.router.grpc_address, ROUTE_PATH, str(world.folder / "route.bin"), BUSY, seconds
+        world.router.grpc_address, ROUTE_PATH, str(world.folder / "route-facts.bin"), BUSY, seconds
     )
     decided = await grpc_load.route(route)
     after_route = world.router.resident_mb()

@@ -90,36 +90,49 @@ def _make_room(config: Path) -> None:
 
 
 async def route(world: World, effort: Effort) -> list[Figure]:
-    request = world.folder / "route.bin"
-    request.write_bytes(_route_request())
+    requests = {
+        "facts given": world.folder / "route-facts.bin",
+        "200-token body": world.folder / "route-body.bin",
+    }
+    for path, message in zip(requests.values(), _route_requests(), strict=True):
+        path.write_bytes(message.SerializeToString())
     answer = world.folder / "answer.bin"
-    answer.write_bytes(await _ask_once(world.router.grpc_address, request.read_bytes()))
+    facts = requests["facts given"].read_bytes()
+    answer.write_bytes(await _ask_once(world.router.grpc_address, facts))
     async with bare("bench.bare_grpc", str(answer)) as handler:
-        servers = {"ours": world.router, "bare": handler}
+        figures = []
+        for name, request in requests.items():
+            figures += await _route_with(
+                name, request, {"ours": world.router, "bare": handler}, effort
+            )
+    return figures
 
-        def variants(concurrency: int) -> dict[str, Callable[[], Awaitable[Sample]]]:
-            def plan(server: Server) -> Plan:
-                path = str(request)
-                return Plan(server.grpc_address, ROUTE_PATH, path, concurrency, effort.seconds)
 
-            return {
-                name: partial(_sample, server, partial(grpc_load.route, plan(server)))
-                for name, server in servers.items()
-            }
+async def _route_with(
+    name: str, request: Path, servers: dict[str, Server], effort: Effort
+) -> list[Figure]:
+    def variants(concurrency: int) -> dict[str, Callable[[], Awaitable[Sample]]]:
+        def load(server: Server) -> Callable[[], Awaitable[Load]]:
+            plan = Plan(server.grpc_address, ROUTE_PATH, str(request), concurrency, effort.seconds)
+            return partial(grpc_load.route, plan)
 
-        busy = await interleaved(variants(BUSY), effort.rounds)
-        alone = await interleaved(variants(1), effort.rounds)
-    level = f"service: Route ({grpc_load.generator()}) against a bare grpc.aio handler"
+        return {name: partial(_sample, server, load(server)) for name, server in servers.items()}
+
+    level = f"service: Route, {name}, against a bare grpc.aio handler ({grpc_load.generator()})"
+    busy = await interleaved(variants(BUSY), effort.rounds)
+    alone = await interleaved(variants(1), effort.rounds)
     return [
         *_throughput(level, busy, "bare", Goal(0.7, at_least=True)),
         *_latency(level, alone, "bare", "latency"),
     ]
 
 
-def _route_request() -> bytes:
-    return router_pb2.RouteRequest(
-        model="llama3.1:latest", openai_body=CHAT_BODY, max_tokens=64
-    ).SerializeToString()
+def _route_requests() -> tuple[router_pb2.RouteRequest, router_pb2.RouteRequest]:
+    """One whose caller counted the tokens, one that leaves it to us."""
+    return (
+        router_pb2.RouteRequest(model="llama3.1:latest", prompt_tokens=200, max_tokens=64),
+        router_pb2.RouteRequest(model="llama3.1:latest", openai_body=CHAT_BODY, max_tokens=64),
+    )
 
 
 async def _ask_once(address: str, request: bytes) -> bytes:
