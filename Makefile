@@ -50,7 +50,7 @@ test-rust: ## Run the core's tests, without Python
 test-python: $(VENV)/.installed ## Run the Python tests
 	$(BIN)/pytest -m 'not real' $(ARGS)
 
-test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, openai, grpcurl, ghz
+test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, Ollama, openai, grpcurl, ghz
 	$(BIN)/python tests/real/prepare.py
 	$(BIN)/pytest -m real tests/real $(ARGS)
 

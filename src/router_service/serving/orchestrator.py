@@ -83,12 +83,13 @@ class Orchestrator:
         """Admission, inspection and decision. Raises RouterError."""
         table = self._router.table
         default_s = table.timeout_us / 1e6
-        await session.enter(incoming.timeout_s or default_s)
+        asked_s = incoming.timeout_s
+        await session.enter(default_s if asked_s is None else asked_s)
         facts, inspection = await facts_of_incoming(table, incoming)
         journal.asked(facts.model, stream=inspection.stream)
         if inspection.stream:
             default_s = max(default_s, self._stream_timeout_s)
-        deadline = journal.started + (incoming.timeout_s or default_s)
+        deadline = journal.started + (default_s if asked_s is None else asked_s)
         left_s = deadline - time.monotonic()
         now = self._clock()
         before = time.perf_counter()
@@ -161,7 +162,12 @@ class Orchestrator:
     # ── What there is ───────────────────────────────────────────────────────────────────────────
 
     def models(self) -> list[Model]:
-        return [model for model in self._router.table.models if model.enabled]
+        """Public models: those with an active deployment."""
+        return [model for model in self._router.table.models if self._is_public(model)]
+
+    def _is_public(self, model: Model) -> bool:
+        providers = (self._upstreams[provider].provider for provider in model.providers)
+        return model.enabled and any(provider.active for provider in providers)
 
     def capabilities(self) -> list[str]:
         return self._router.table.capabilities
