@@ -124,6 +124,7 @@ async def test_models(fleet: FakeFleet, fleet_router: RunningRouter) -> None:
         names = {model.id async for model in shim.models.list()}
         one = await shim.models.retrieve("llama3.1:8b")
     assert {MODEL, "llama3.1:latest", "qwen3-coder:480b-cloud", "code"} <= names
+    assert "dolphin-vllm" not in names  # its only provider is inactive
     assert one.id == "llama3.1:latest"
 
 
