@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 from router_service.v1 import errors_pb2, router_pb2, router_pb2_grpc, types_pb2
 
 Body = Mapping[str, Any]
+Headers = Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -53,11 +54,7 @@ class Caller(Protocol):
     """One face as a caller sees it."""
 
     async def ask(
-        self,
-        body: Body,
-        *,
-        timeout_s: float | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, body: Body, *, timeout_s: float | None = None, headers: Headers | None = None
     ) -> Reply:
         """Send an OpenAI-style chat body; its "stream" member says how it is to be answered."""
 
@@ -80,11 +77,7 @@ class HttpCaller:
         self.url = url
 
     async def ask(
-        self,
-        body: Body,
-        *,
-        timeout_s: float | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, body: Body, *, timeout_s: float | None = None, headers: Headers | None = None
     ) -> Reply:
         sent = dict(headers or {})
         if timeout_s is not None:
@@ -178,11 +171,7 @@ class GrpcCaller:
         self.stub = router_pb2_grpc.RouterServiceStub(channel)  # type: ignore[no-untyped-call]
 
     async def ask(
-        self,
-        body: Body,
-        *,
-        timeout_s: float | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, body: Body, *, timeout_s: float | None = None, headers: Headers | None = None
     ) -> Reply:
         reply = Reply()
         metadata = tuple((headers or {}).items())

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import logging
 import os
 import re
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiohttp
 import grpc.aio
@@ -34,6 +35,7 @@ SETTLE_S = 5.0
 """Longest wait for what must become true."""
 
 _READY = re.compile(r"ready: gRPC on (?P<grpc>\S+), HTTP on (?P<http>http://[^\s,]+)")
+_IN_FLIGHT = re.compile(r'^router_in_flight\{provider="([^"]+)"\} ([0-9.]+)$', re.MULTILINE)
 _START_S = 30.0
 _STOP_S = 20.0
 _POLL_S = 0.02
@@ -42,15 +44,20 @@ _DROPPED = re.compile(r"(https?|all|no)_proxy$|^(ROUTER_SERVICE|OTEL)_", re.IGNO
 T = TypeVar("T")
 
 
-async def until(true: Callable[[], T], what: str, within_s: float = SETTLE_S) -> T:
-    """Wait until `true` gives something true, and give it back."""
+async def until(true: Callable[[], T | Awaitable[T]], what: str, within_s: float = SETTLE_S) -> T:
+    """Ask until the answer is true, and give it back."""
+    found: Any = None
     try:
         async with asyncio.timeout(within_s):
-            while not (found := true()):
-                await asyncio.sleep(_POLL_S)
+            while not found:
+                found = true()
+                if inspect.isawaitable(found):
+                    found = await found
+                if not found:
+                    await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s:g} s: {what}") from None
-    return found
+    return cast("T", found)
 
 
 class AccessLog:
@@ -99,12 +106,10 @@ class Router:
 
     async def idle(self) -> None:
         """Wait until nothing is in flight. Raises AssertionError."""
-        try:
-            async with asyncio.timeout(SETTLE_S):
-                while any((await self.in_flight()).values()):
-                    await asyncio.sleep(_POLL_S)
-        except TimeoutError:
-            raise AssertionError(f"still in flight: {await self.in_flight()}") from None
+        await until(self._is_idle, f"nothing is in flight, of {await self.in_flight()}")
+
+    async def _is_idle(self) -> bool:
+        return not any((await self.in_flight()).values())
 
 
 @dataclass(frozen=True)
@@ -112,9 +117,12 @@ class InProcessRouter(Router):
     """A router in this process, whose inside can be looked at."""
 
     service: Service
+    tracebacks: list[str]
+    """Messages it logged with an exception."""
 
     async def idle(self) -> None:
         await super().idle()
+        assert self.tracebacks == []
         assert not any(self.service.router.in_flight().values())
         assert self.service.admission.running == 0
 
@@ -129,10 +137,12 @@ async def in_process(
     before = asyncio.all_tasks()
     with _logging_restored():
         async with running(config, load_table(routing)) as service:
+            logged = _Kept()
+            logging.getLogger().addHandler(logged)
             http = f"http://127.0.0.1:{service.http_port}"
             target = f"127.0.0.1:{service.grpc_port}"
             async with _clients(http, target) as callers:
-                yield InProcessRouter(*callers, AccessLog(log), service)
+                yield InProcessRouter(*callers, AccessLog(log), service, logged.tracebacks)
     await until(lambda: not _others(before), f"the router's tasks have ended: {_others(before)}")
 
 
@@ -243,6 +253,18 @@ _CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_send_message_length", -1),
 )
+
+
+class _Kept(logging.Handler):
+    """Keeps the messages that came with an exception."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracebacks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.tracebacks.append(self.format(record))
 
 
 @contextlib.contextmanager

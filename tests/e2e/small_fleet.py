@@ -42,13 +42,13 @@ MODELS = {
 }
 FALLBACKS = {
     "alpha": ["beta", "gamma", "delta", "epsilon", "zeta"],
-    "beta": ["alpha"],
+    "beta": ["delta"],
     "native": ["alpha"],
     "peer": ["beta"],
     "sibling": ["alone", "beta"],
 }
-"""alone: nothing behind it. native: an Ollama first. peer: an equal behind it. sibling: two models of
-one provider, then another's."""
+"""alone: nothing behind it. native: an Ollama first. peer: an equal behind it. sibling: two models
+of one provider, then another's."""
 
 
 def specs() -> list[ProviderSpec]:

@@ -17,16 +17,20 @@ MODELS = {"alpha": "first", "native": "second"}
 
 async def asked(fleet: FakeFleet, provider: str, times: int = 1) -> None:
     """Wait until a provider has been asked so often."""
-    async with asyncio.timeout(5):
-        while len(await fleet[provider].log()) < times:
-            await asyncio.sleep(0.01)
+
+    async def enough() -> bool:
+        return len(await fleet[provider].log()) >= times
+
+    await until(enough, f"{provider} is asked {times} times")
 
 
 async def left(fleet: FakeFleet, provider: str, router: InProcessRouter) -> None:
     """The provider sees the connection close, and nothing stays in flight."""
-    async with asyncio.timeout(5):
-        while [entry.outcome for entry in await fleet[provider].log()] != ["client closed"]:
-            await asyncio.sleep(0.01)
+
+    async def seen() -> bool:
+        return [entry.outcome for entry in await fleet[provider].log()] == ["client closed"]
+
+    await until(seen, f"{provider} sees the connection close")
     await router.idle()
     logged = await until(router.access_log.requests, "the request is logged")
     assert [request["status"] for request in logged] == ["cancelled"]
