@@ -20,8 +20,8 @@ ALLOWED = r"""
 router_service\._core\.__all__
 router_service\._core\.(Facts|Outcome|Router)\.__(init|new)__
 """
-"""The extension lists its names in `__all__`, which a stub needs not; its constructors are `__new__`,
-which the stub writes as `__init__`."""
+"""The extension lists its names in `__all__`, which a stub needs not; its constructors are
+`__new__`, which the stub writes as `__init__`."""
 
 
 def stubtest(folder: Path, stub: str) -> subprocess.CompletedProcess[str]:
