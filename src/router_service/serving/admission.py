@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from router_service.errors import Draining, Overloaded
+from router_service.errors import DeadlineExceeded, Draining, Overloaded
 
 RETRY_AFTER_S = 1.0
 """Hint to a refused caller: about how long a running request takes to make room."""
@@ -36,11 +36,12 @@ class Admission:
     async def enter(self, timeout_s: float) -> None:
         """Take a slot; pair with leave(). Waits at most timeout_s and the queue's own limit.
 
-        Raises Overloaded, or Draining once drain() was called.
+        Raises Overloaded, DeadlineExceeded where timeout_s was the shorter, or Draining once
+        drain() was called.
         """
         self.refuse_if_draining()
         if self._slots.locked():
-            await self._wait(min(timeout_s, self._queue_timeout_s))
+            await self._wait(timeout_s)
         else:
             await self._slots.acquire()
         self._running += 1
@@ -79,13 +80,21 @@ class Admission:
             )
         self._waiting += 1
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(min(timeout_s, self._queue_timeout_s)):
                 await self._slots.acquire()
         except TimeoutError:
-            raise Overloaded(
-                f"no slot came free within {timeout_s:.1f} s (limits.queue_timeout_s); "
-                "try again shortly",
-                RETRY_AFTER_S,
-            ) from None
+            raise self._waited_in_vain(timeout_s) from None
         finally:
             self._waiting -= 1
+
+    def _waited_in_vain(self, timeout_s: float) -> Overloaded | DeadlineExceeded:
+        if timeout_s < self._queue_timeout_s:
+            return DeadlineExceeded(
+                f"the deadline passed while waiting for one of {self._running} running requests to "
+                "end (limits.max_concurrent)"
+            )
+        return Overloaded(
+            f"no slot came free within {self._queue_timeout_s:g} s (limits.queue_timeout_s); "
+            "try again shortly",
+            RETRY_AFTER_S,
+        )

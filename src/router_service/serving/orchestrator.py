@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from router_service.core import Decision, Model, Outcome, Provider, Router, now_us
-from router_service.errors import RouterError
+from router_service.errors import DeadlineExceeded, RouterError
 from router_service.serving.admission import Admission
 from router_service.serving.facts import facts_of_incoming, facts_of_query
 from router_service.serving.journal import Journal, status_of
@@ -91,9 +91,11 @@ class Orchestrator:
             default_s = max(default_s, self._stream_timeout_s)
         deadline = journal.started + (default_s if asked_s is None else asked_s)
         left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise DeadlineExceeded("the deadline passed before any provider could be tried")
         now = self._clock()
         before = time.perf_counter()
-        walk = self._router.begin(facts, now, self._seeds(), now + max(0, round(left_s * 1e6)))
+        walk = self._router.begin(facts, now, self._seeds(), now + round(left_s * 1e6))
         session.run = Run(
             router=self._router,
             now_us=self._clock,
@@ -197,7 +199,7 @@ class Session:
         self.run: Run | None = None
 
     async def enter(self, timeout_s: float) -> None:
-        """Take a slot. Raises Overloaded or Draining."""
+        """Take a slot. Raises Overloaded, DeadlineExceeded or Draining."""
         await self._admission.enter(timeout_s)
         self._entered = True
 
