@@ -6,7 +6,7 @@ A caller judges for itself whether an answer is whole, as a client must.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +39,8 @@ class Reply:
     chunks: list[dict[str, Any]] = field(default_factory=list)
     done_mark: bool = False
     """HTTP: whether [DONE] came."""
+    cut: bool = False
+    """HTTP: whether the connection was lost before the body's proper end."""
     status: int | str | None = None
     """HTTP status or gRPC code of a failure before the first content; of a gRPC stream's end."""
     code: str | None = None
@@ -58,7 +60,7 @@ class Caller(Protocol):
     ) -> Reply:
         """Send an OpenAI-style chat body; its "stream" member says how it is to be answered."""
 
-    def begun(self, body: Body) -> AsyncIterator[str]:
+    def begun(self, body: Body) -> AsyncGenerator[str, None]:
         """The pieces of a streamed answer; closing the iterator leaves."""
 
 
@@ -95,7 +97,7 @@ class HttpCaller:
                 _read_whole(reply, await response.json())
             return reply
 
-    async def begun(self, body: Body) -> AsyncIterator[str]:
+    async def begun(self, body: Body) -> AsyncGenerator[str, None]:
         url = f"{self.url}/v1/chat/completions"
         async with self.session.post(url, json=dict(body) | {"stream": True}) as response:
             async for data in _sse_data(response):
@@ -111,7 +113,6 @@ async def _sse_data(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 async def _read_sse(reply: Reply, response: aiohttp.ClientResponse) -> None:
-    clean = True
     try:
         async for data in _sse_data(response):
             if data == b"[DONE]":
@@ -119,8 +120,8 @@ async def _read_sse(reply: Reply, response: aiohttp.ClientResponse) -> None:
             else:
                 _read_chunk(reply, json.loads(data))
     except aiohttp.ClientPayloadError:
-        clean = False
-    reply.whole = clean and reply.done_mark and reply.code is None
+        reply.cut = True
+    reply.whole = reply.done_mark and not reply.cut and reply.code is None
 
 
 def _read_chunk(reply: Reply, chunk: dict[str, Any]) -> None:
@@ -182,7 +183,7 @@ class GrpcCaller:
             read_grpc_error(reply, error)
         return reply
 
-    async def begun(self, body: Body) -> AsyncIterator[str]:
+    async def begun(self, body: Body) -> AsyncGenerator[str, None]:
         call = self.stub.GenerateStream(_streamed(_generate(body)))
         try:
             async for event in call:
@@ -263,7 +264,7 @@ def _outcome(tried: types_pb2.Attempt) -> str:
 
 def detail(error: grpc.aio.AioRpcError, wanted: Any) -> Any:
     """The detail of the wanted message's type, or None."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    status = rpc_status.from_call(error)
     for packed in status.details if status is not None else ():
         if packed.Is(wanted.DESCRIPTOR):
             found: Message = wanted

@@ -14,10 +14,10 @@ import os
 import re
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import aiohttp
 import grpc.aio
@@ -41,11 +41,9 @@ _STOP_S = 20.0
 _POLL_S = 0.02
 _DROPPED = re.compile(r"(https?|all|no)_proxy$|^(ROUTER_SERVICE|OTEL)_", re.IGNORECASE)
 
-T = TypeVar("T")
 
-
-async def until(true: Callable[[], T | Awaitable[T]], what: str, within_s: float = SETTLE_S) -> T:
-    """Ask until the answer is true, and give it back."""
+async def until(true: Callable[[], Any], what: str, within_s: float = SETTLE_S) -> Any:
+    """Ask until the answer, which may have to be awaited, is true; and give it back."""
     found: Any = None
     try:
         async with asyncio.timeout(within_s):
@@ -57,7 +55,7 @@ async def until(true: Callable[[], T | Awaitable[T]], what: str, within_s: float
                     await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s:g} s: {what}") from None
-    return cast("T", found)
+    return found
 
 
 class AccessLog:
@@ -78,8 +76,7 @@ class AccessLog:
         def found() -> dict[str, Any] | None:
             return next((r for r in self.requests() if r["request_id"] == request_id), None)
 
-        line = await until(found, f"a log line of request {request_id}")
-        assert line is not None
+        line: dict[str, Any] = await until(found, f"a log line of request {request_id}")
         return line
 
 

@@ -28,7 +28,7 @@ SERVERS = {
 KINDS = {Server.VLLM: "vllm", Server.OLLAMA: "ollama"}
 """Kind of the servers that are not plain `openai`."""
 
-MODELS = {
+MODELS: dict[str, dict[str, Any]] = {
     "alpha": {"provider": "first", "tier": "cloud_premium", "parameters": "100B"},
     "beta": {"provider": "second", "tier": "local", "parameters": "9B"},
     "gamma": {"provider": "third", "tier": "local", "parameters": "8B", "context_window": 32768},

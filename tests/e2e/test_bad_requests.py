@@ -27,7 +27,7 @@ async def posted(
 ) -> tuple[int, dict[str, Any]]:
     """Status and the error of an OpenAI-style error answer."""
     url, json_type = router.http.url + path, {"Content-Type": "application/json"}
-    sent = {"data": BytesIO(body), "headers": json_type | (headers or {})}
+    sent: dict[str, Any] = {"data": BytesIO(body), "headers": json_type | (headers or {})}
     async with router.http.session.post(url, **sent) as response:
         return response.status, (await response.json())["error"]
 
@@ -187,7 +187,7 @@ async def test_nonsense_in_fields(router: InProcessRouter, case: str) -> None:
 async def test_bytes_that_are_no_message(router: InProcessRouter) -> None:
     target = f"127.0.0.1:{router.service.grpc_port}"
     async with grpc.aio.insecure_channel(target) as channel:
-        call = channel.unary_unary("/router_service.v1.RouterService/Route")
+        call: Any = channel.unary_unary("/router_service.v1.RouterService/Route")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"\xff\xff\xff\xff")
     assert caught.value.code().name == "INVALID_ARGUMENT"
@@ -196,7 +196,7 @@ async def test_bytes_that_are_no_message(router: InProcessRouter) -> None:
 
 async def test_an_unknown_method(router: InProcessRouter) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{router.service.grpc_port}") as channel:
-        unknown = channel.unary_unary("/router_service.v1.RouterService/Nothing")
+        unknown: Any = channel.unary_unary("/router_service.v1.RouterService/Nothing")
         with pytest.raises(grpc.aio.AioRpcError) as no_method:
             await unknown(b"")
     assert no_method.value.code().name == "UNIMPLEMENTED"

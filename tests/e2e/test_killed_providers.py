@@ -93,7 +93,7 @@ async def taken_back(processes: FakeFleet, router: Router) -> None:
     """A provider that returns is used again."""
     await processes.restart("doomed")
     for face in ("http", "grpc"):
-        reply = await router.face(face).ask(chat("m-doomed"))
+        reply = await router.face(face).ask(chat("m-doomed", max_tokens=2))
         assert (reply.whole, reply.provider) == (True, "doomed")
 
 

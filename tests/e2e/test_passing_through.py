@@ -123,7 +123,7 @@ async def test_embeddings_and_completions(
     router: InProcessRouter, fleet: FakeFleet, model: str
 ) -> None:
     session, url = router.http.session, router.http.url
-    asked = {"model": model, "input": ["one", "two"], "user": "ann"}
+    asked: dict[str, Any] = {"model": model, "input": ["one", "two"], "user": "ann"}
     async with session.post(f"{url}/v1/embeddings", json=asked) as response:
         found = await response.json()
         assert [len(item["embedding"]) > 0 for item in found["data"]] == [True, True]

@@ -71,7 +71,7 @@ async def test_a_permit_holds_a_slot_until_it_is_reported_once(router: InProcess
 @pytest.mark.parametrize("name", ["SUCCESS", "RATE_LIMITED", "UNREACHABLE", "CANCELLED"])
 async def test_any_outcome_frees_the_slot(router: InProcessRouter, name: str) -> None:
     permit = (await routed(router)).targets[0].permit
-    outcome = types_pb2.Outcome(outcome_class=f"OUTCOME_CLASS_{name}", total_us=1)  # type: ignore[arg-type]
+    outcome = types_pb2.Outcome(outcome_class=f"OUTCOME_CLASS_{name}", total_us=1)
     assert await reported(router, permit, outcome) == ACCEPTED
     await router.idle()
 

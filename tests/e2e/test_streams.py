@@ -25,6 +25,7 @@ def broken_off(reply: Reply, face: str) -> None:
     assert not reply.whole, reply
     assert reply.code == "stream_broken", reply
     assert not reply.done_mark
+    assert reply.cut == (face == "http")
     if face == "grpc":
         assert reply.status == "ABORTED"
         assert reply.finish_reason is None
