@@ -60,9 +60,9 @@ fn reference_requests() -> Vec<(&'static str, Facts)> {
 }
 
 fn rule_of(table: &Arc<Table>, facts: &Facts) -> &'static str {
-    let router = Router::new(table.clone(), "bench".to_owned());
+    let mut router = Router::new(table.clone(), "bench".to_owned());
     let decision = router
-        .explain(facts, START_US, 0)
+        .decide(facts, START_US, 0)
         .expect("every request is decided");
     decision.choice.rule.as_str()
 }
