@@ -55,7 +55,6 @@ test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, Oll
 	$(BIN)/pytest -m real tests/real $(ARGS)
 
 bench: $(VENV)/.installed ## Measure: core, boundary, service; ratios against bare handlers of the same run
-	cargo bench --quiet --manifest-path router_core/Cargo.toml
 	$(BIN)/python -m bench $(ARGS)
 
 # ── Order ───────────────────────────────────────────────────────────────────────────────────────

@@ -61,9 +61,7 @@ fn reference_requests() -> Vec<(&'static str, Facts)> {
 
 fn rule_of(table: &Arc<Table>, facts: &Facts) -> &'static str {
     let mut router = Router::new(table.clone(), "bench".to_owned());
-    let decision = router
-        .decide(facts, START_US, 0)
-        .expect("every request is decided");
+    let decision = router.decide(facts, START_US, 0).expect("every request is decided");
     decision.choice.rule.as_str()
 }
 
@@ -88,17 +86,12 @@ fn compile_many(strategy: &str) -> Table {
     let ids: Vec<String> = (0..MANY).map(|number| format!("gpu-{number}")).collect();
     let provider = |id: &String| {
         let address = format!("http://{id}.example:8000/v1");
-        (
-            id.clone(),
-            json!({"kind": "vllm", "base_url": address, "capacity": 64}),
-        )
+        (id.clone(), json!({"kind": "vllm", "base_url": address, "capacity": 64}))
     };
     let providers: Map<String, Value> = ids.iter().map(provider).collect();
     let deployments: Vec<Value> = ids.iter().map(|id| json!({"provider": id})).collect();
-    let members: Vec<Value> = ids
-        .iter()
-        .map(|id| json!({"provider": id, "preferred_model": "m"}))
-        .collect();
+    let members: Vec<Value> =
+        ids.iter().map(|id| json!({"provider": id, "preferred_model": "m"})).collect();
     let config = json!({
         "providers": providers,
         "models": {"m": {"parameters": "7B", "tier": "local", "deployments": deployments}},
@@ -116,9 +109,8 @@ fn decide(bencher: &mut Bencher<'_>, table: &Arc<Table>, facts: &Facts) {
     bencher.iter(|| {
         now += GAP_US;
         let deadline = now + DEADLINE_US;
-        let mut journey = router
-            .begin(black_box(facts), now, now, deadline)
-            .expect("every request is decided");
+        let mut journey =
+            router.begin(black_box(facts), now, now, deadline).expect("every request is decided");
         router.finish(&mut journey, &success, now + GAP_US / 2);
         journey
     });
@@ -148,16 +140,10 @@ fn count_tokens(criterion: &mut Criterion) {
 /// The beginning of as much prose as is needed for so many tokens.
 fn text_of(length: u32) -> String {
     let mut text = PROSE.repeat(length as usize / PROSE_TOKENS_AT_LEAST + 1);
-    let fits = |end: usize| {
-        text.get(..end)
-            .is_some_and(|begin| tokens::count(begin, length).exact)
-    };
+    let fits = |end: usize| text.get(..end).is_some_and(|begin| tokens::count(begin, length).exact);
     let ends: Vec<usize> = text.char_indices().map(|(index, _)| index).collect();
     let most = ends.partition_point(|end| fits(*end));
-    let end = ends
-        .get(most.saturating_sub(1))
-        .copied()
-        .unwrap_or_default();
+    let end = ends.get(most.saturating_sub(1)).copied().unwrap_or_default();
     text.truncate(end);
     text
 }
@@ -168,11 +154,5 @@ fn compile_reference(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(
-    benches,
-    decide_on_reference,
-    decide_on_many,
-    count_tokens,
-    compile_reference
-);
+criterion_group!(benches, decide_on_reference, decide_on_many, count_tokens, compile_reference);
 criterion_main!(benches);

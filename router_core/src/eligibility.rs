@@ -16,6 +16,7 @@ pub enum Skip {
     ContextBelowMinimum { least: u32 },
     Out { until_us: u64 },
     ConditionFalse,
+    OtherEmbedding,
 }
 
 /// What one request asks of every deployment.
@@ -122,6 +123,10 @@ impl Skip {
                 "out for another {:.1} s after errors or a rate limit",
                 until_us.saturating_sub(now_us) as f64 / 1e6
             ),
+            Self::OtherEmbedding => {
+                "another model's embeddings do not compare with those of the one asked for"
+                    .to_owned()
+            }
             Self::ConditionFalse => "its condition does not hold".to_owned(),
         }
     }

@@ -79,7 +79,8 @@ impl Router {
     }
 
     /// The decision alone: reserves nothing and moves no shares.
-    pub fn explain(&self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
+    pub fn explain(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
+        self.state.expire(now_us);
         let view = LiveView { state: &self.state, bindings: &self.bindings };
         let choice = choose(&self.table, &view, facts, now_us, seed)
             .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
@@ -128,9 +129,12 @@ impl Router {
         }
     }
 
-    /// Releases whatever a journey still holds.
+    /// Releases whatever a journey still holds, and ends its walk.
     pub fn abandon(&mut self, journey: &mut Journey, now_us: u64) {
         self.finish(journey, &Outcome::of(OutcomeClass::Cancelled), now_us);
+        if let Some(step) = journey.walk.abandon() {
+            self.enter(journey, step);
+        }
     }
 
     /// The outcome of a `Route` caller's own attempt.
@@ -172,7 +176,6 @@ impl Router {
     // ── Inside ──────────────────────────────────────────────────────────────────────────────────
 
     fn chosen(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
-        self.state.expire(now_us);
         let mut decision = self.explain(facts, now_us, seed)?;
         decision.id = format!("{}-{:x}", self.instance, self.state.next_decision());
         Ok(decision)

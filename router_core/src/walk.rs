@@ -102,9 +102,10 @@ enum Phase {
     Trying {
         hop: usize,
     },
-    /// The same hop again after a wait.
+    /// The same hop again after a wait that ends then.
     Repeating {
         hop: usize,
+        due_us: u64,
     },
     Ended,
 }
@@ -157,8 +158,7 @@ impl Walk {
     pub fn resume<V: View>(&mut self, context: &mut Context<'_, V>) -> Step {
         match self.phase {
             Phase::Seeking { since_us } => self.seek(since_us, context),
-            Phase::Repeating { hop } if self.ready(hop, context) => self.try_hop(hop),
-            Phase::Repeating { .. } => self.advance(context),
+            Phase::Repeating { hop, due_us } => self.again(hop, due_us, context),
             Phase::Trying { hop } => Step::Try { hop },
             Phase::Ended => Step::Done,
         }
@@ -203,6 +203,11 @@ impl Walk {
         }
     }
 
+    /// The caller left; `None` where the walk had ended already.
+    pub fn abandon(&mut self) -> Option<Step> {
+        (self.phase != Phase::Ended).then(|| self.fail(Failure::Cancelled))
+    }
+
     // ── Classes with a rule of their own ────────────────────────────────────────────────────────
 
     /// A short Retry-After is waited for when what comes next is of lower quality (E2).
@@ -223,7 +228,7 @@ impl Walk {
                 Next::Full | Next::Nothing => true,
             };
             if worse && self.may_repeat(context) {
-                return self.repeat(hop, wait);
+                return self.repeat(hop, wait, context);
             }
         }
         self.advance(context)
@@ -240,7 +245,7 @@ impl Walk {
         let wait = self.between(REPEAT_AFTER_US);
         let in_time = context.now_us.saturating_add(wait) < self.deadline_us;
         if first_here && in_time && self.may_repeat(context) {
-            return self.repeat(hop, wait);
+            return self.repeat(hop, wait, context);
         }
         if class == OutcomeClass::ConnectionReset {
             self.drop_provider(hop, context);
@@ -252,10 +257,27 @@ impl Walk {
         self.repeats < context.table.settings.num_retries && context.budget.spend(context.now_us)
     }
 
-    fn repeat(&mut self, hop: usize, wait: u64) -> Step {
+    fn repeat<V: View>(&mut self, hop: usize, wait: u64, context: &Context<'_, V>) -> Step {
         self.repeats += 1;
-        self.phase = Phase::Repeating { hop };
+        self.phase = Phase::Repeating { hop, due_us: context.now_us.saturating_add(wait) };
         Step::Wait { us: wait }
+    }
+
+    /// The wait before a repeat is over. Where the slot has gone to someone else meanwhile, another
+    /// deployment serves, and where there is none the slot is waited for.
+    fn again<V: View>(&mut self, hop: usize, due_us: u64, context: &mut Context<'_, V>) -> Step {
+        if context.now_us >= self.deadline_us {
+            return self.fail(Failure::Deadline);
+        }
+        if self.ready(hop, context) {
+            return self.try_hop(hop);
+        }
+        let waited_us = context.now_us.saturating_sub(due_us);
+        let alone = matches!(self.next(context), Next::Nothing);
+        if alone && !self.is_out(hop, context) && waited_us < ROOM_WAIT_US {
+            return self.poll(context);
+        }
+        self.advance(context)
     }
 
     // ── Moving on ───────────────────────────────────────────────────────────────────────────────
@@ -277,7 +299,8 @@ impl Walk {
 
     fn seek<V: View>(&mut self, since_us: u64, context: &Context<'_, V>) -> Step {
         if context.now_us >= self.deadline_us {
-            let failure = if self.tried.is_empty() { Failure::NoRoom } else { Failure::Deadline };
+            let waited = self.tried.is_empty() && context.now_us > since_us;
+            let failure = if waited { Failure::NoRoom } else { Failure::Deadline };
             return self.fail(failure);
         }
         match self.next(context) {
@@ -288,10 +311,14 @@ impl Walk {
             }
             Next::Full => {
                 self.phase = Phase::Seeking { since_us };
-                let us = self.between(ROOM_POLL_US);
-                Step::Wait { us: us.min(self.deadline_us.saturating_sub(context.now_us)) }
+                self.poll(context)
             }
         }
+    }
+
+    fn poll<V: View>(&mut self, context: &Context<'_, V>) -> Step {
+        let us = self.between(ROOM_POLL_US);
+        Step::Wait { us: us.min(self.deadline_us.saturating_sub(context.now_us)) }
     }
 
     fn try_hop(&mut self, hop: usize) -> Step {
@@ -336,9 +363,13 @@ impl Walk {
     }
 
     fn ready<V: View>(&self, hop: usize, context: &Context<'_, V>) -> bool {
+        let room = |deployment: &DeploymentId| has_room(context.table, context.view, *deployment);
+        self.plan.get(hop).is_some_and(room) && !self.is_out(hop, context)
+    }
+
+    fn is_out<V: View>(&self, hop: usize, context: &Context<'_, V>) -> bool {
         self.plan.get(hop).is_some_and(|deployment| {
-            has_room(context.table, context.view, *deployment)
-                && out(context.table, context.view, *deployment, context.now_us).is_none()
+            out(context.table, context.view, *deployment, context.now_us).is_some()
         })
     }
 

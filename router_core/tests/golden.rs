@@ -1,5 +1,8 @@
 //! Golden cases: the same files that pytest reads (tests/golden/README.md).
 
+// Clippy lets tests panic and index, but not the functions beside them.
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,13 +34,13 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    request: Request,
+    request: Asked,
     expect: BTreeMap<String, Value>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Request {
+struct Asked {
     model: String,
     prompt: String,
     max_tokens: Option<u32>,
@@ -54,7 +57,7 @@ struct Request {
     headers: BTreeMap<String, String>,
 }
 
-fn facts(request: &Request, table: &Table, cues: &CueFinder) -> Facts {
+fn facts(request: &Asked, table: &Table, cues: &CueFinder) -> Facts {
     let seen = inspect_text(&request.prompt, table.token_limit(), cues);
     Facts {
         model: request.model.clone(),

@@ -68,3 +68,27 @@ fn waiting_for_room_ends_with_the_deadline_or_after_ten_seconds() {
         assert_eq!(drive.router.in_flight(), [("a", 1), ("b", 0)]);
     }
 }
+
+#[test]
+fn a_repeat_waits_for_the_slot_that_another_took_meanwhile() {
+    let mut drive = Drive::new(table(&cramped()));
+    let mut journey = drive.begin("one", MINUTE_US);
+    drive.router.finish(&mut journey, &Outcome::of(OutcomeClass::ServerError), START_US);
+    let mut other = drive.begin("one", MINUTE_US);
+    drive.router.resume(&mut journey, START_US + 150_000);
+    assert_eq!(drive.name(&journey), "poll");
+    drive.router.finish(&mut other, &Outcome::of(OutcomeClass::Success), START_US + 160_000);
+    drive.router.resume(&mut journey, START_US + 180_000);
+    assert_eq!(drive.name(&journey), "one@a");
+}
+
+#[test]
+fn a_walk_abandoned_while_it_waits_takes_no_slot_later() {
+    let mut drive = Drive::new(table(&cramped()));
+    let mut holder = drive.begin("one", MINUTE_US);
+    let mut journey = drive.begin("one", MINUTE_US);
+    drive.router.abandon(&mut journey, START_US);
+    drive.router.finish(&mut holder, &Outcome::of(OutcomeClass::Success), START_US);
+    drive.router.resume(&mut journey, START_US + 30_000);
+    assert_eq!(drive.router.in_flight(), [("a", 0), ("b", 0)]);
+}

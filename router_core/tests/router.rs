@@ -198,7 +198,6 @@ proptest! {
         for act in acts {
             audit.act(act);
         }
-        audit.router.tick(audit.now_us);
         let facts = asking(model);
         let explained = audit.router.explain(&facts, audit.now_us, seed);
         let decided = audit.router.decide(&facts, audit.now_us, seed);

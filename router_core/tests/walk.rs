@@ -250,6 +250,17 @@ fn no_repeat_is_begun_that_would_end_past_the_deadline() {
 }
 
 #[test]
+fn a_deadline_that_has_passed_starts_nothing() {
+    let mut drive = Drive::new(table(&fleet()));
+    let journey = drive.begin("best", 0);
+    assert_eq!(drive.name(&journey), "deadline");
+    let mut journey = drive.begin("best", SECOND_US);
+    drive.router.finish(&mut journey, &Outcome::of(ServerError), drive.now_us);
+    drive.router.resume(&mut journey, drive.now_us + SECOND_US);
+    assert_eq!(drive.name(&journey), "deadline #1");
+}
+
+#[test]
 fn a_spent_budget_leaves_each_request_its_first_move() {
     let mut drive = Drive::new(table(&fleet()));
     let all_fail = |drive: &mut Drive, class: OutcomeClass| {

@@ -1,7 +1,7 @@
 """The compiled core. Only router_service.core imports this module."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Self, final
 
 OUTCOME_CLASSES: Sequence[str]
 """Every name `Outcome.outcome_class` accepts; equal to `types.OutcomeClass`."""
@@ -140,14 +140,14 @@ def overlay(body: bytes, changes: bytes) -> bytes:
     """
 
 def warm() -> None:
-    """Load the token vocabulary (about 25 ms); without it the first request does. Releases the GIL."""
+    """Load the token vocabulary, about 25 ms that the first request would pay. Releases the GIL."""
 
 @final
 class Facts:
     """One request as the decision sees it. Raises ValueError for numbers out of range."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         model: str,
         *,
         inspection: Inspection | None = None,
@@ -164,9 +164,9 @@ class Facts:
         principal: str | None = None,
         strategy: str | None = None,
         chain: str | None = None,
-        headers: Sequence[tuple[str, str]] = (),
+        headers: Sequence[tuple[str, str]] = ...,
         allowed: Sequence[str] | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def model(self) -> str: ...
     @property
@@ -220,7 +220,7 @@ class Decision:
         """exact, pattern, capability, pool, size or default."""
     @property
     def matched(self) -> str:
-        """What the rule matched: the name, the pattern's text, the capability, the pool, the size."""
+        """What the rule matched: the name, the pattern's text, the capability, pool or size."""
     @property
     def strategy(self) -> str: ...
     @property
@@ -300,8 +300,8 @@ class Step:
 class Outcome:
     """What one attempt taught us. Times are microseconds."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         outcome_class: str,
         *,
         status: int | None = None,
@@ -311,7 +311,7 @@ class Outcome:
         completion_tokens: int | None = None,
         retry_after_us: int | None = None,
         served_model: str | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def outcome_class(self) -> str: ...
     @property
@@ -344,7 +344,7 @@ class Router:
     """A table and the live state. Every method is one short critical section; now_us is
     wall-anchored monotone microseconds, seed any 64-bit number."""
 
-    def __init__(self, table: Table, instance: str) -> None: ...
+    def __new__(cls, table: Table, instance: str) -> Self: ...
     @property
     def table(self) -> Table: ...
     def decide(self, facts: Facts, now_us: int, seed: int) -> Decision:

@@ -17,7 +17,7 @@ class Operation(StrEnum):
 
 
 class OutcomeClass(StrEnum):
-    """How an attempt ended. The core decides by these what happens next (ARCHITECTURE.md, Failure)."""
+    """How an attempt ended; the core decides by these what comes next (ARCHITECTURE.md)."""
 
     SUCCESS = "success"
     RATE_LIMITED = "rate_limited"  # 429

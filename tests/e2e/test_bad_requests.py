@@ -183,7 +183,6 @@ async def test_nonsense_in_fields(router: InProcessRouter, case: str) -> None:
     await still_serves(router)
 
 
-@pytest.mark.xfail(reason="faces/grpc: the library answers UNKNOWN and logs a traceback")
 async def test_bytes_that_are_no_message(router: InProcessRouter) -> None:
     target = f"127.0.0.1:{router.service.grpc_port}"
     async with grpc.aio.insecure_channel(target) as channel:
@@ -240,7 +239,6 @@ async def test_a_form_is_no_json(router: InProcessRouter) -> None:
     assert "application/json" in error["message"]
 
 
-@pytest.mark.xfail(reason="faces/http: aiohttp logs a traceback for what is no HTTP")
 @pytest.mark.parametrize(
     "raw",
     [

@@ -136,7 +136,6 @@ async def test_embeddings_and_completions(
     assert completed.json["suffix"] == "end"
 
 
-@pytest.mark.xfail(reason="core: a plan for embeddings goes on to other models")
 async def test_embeddings_of_one_model_never_come_from_another(
     router: InProcessRouter, fleet: FakeFleet
 ) -> None:

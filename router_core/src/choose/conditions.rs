@@ -5,6 +5,7 @@ use crate::condition::{Condition, Value, Variable};
 use crate::eligibility::has_room;
 use crate::facts::Facts;
 use crate::size::parameters_in_name;
+use crate::state::SATURATED_AT;
 use crate::table::{Location, PoolId, Provider, ProviderId, Table, Target};
 use crate::view::View;
 
@@ -75,12 +76,22 @@ impl<V: View> Conditions<'_, V> {
     /// All local members of this pool are past their saturation threshold; false without any.
     fn local_saturated(&self) -> bool {
         let Some(pool) = self.pool else { return false };
-        let members = self.table.pools.get(pool).members.iter();
-        let mut locals = members
+        let pool = self.table.pools.get(pool);
+        let threshold = pool.parameters.saturation_threshold;
+        let mut locals = pool
+            .members
+            .iter()
             .flat_map(|member| self.providers(member.target))
             .filter(|id| self.table.providers.get(*id).location == Location::Local)
             .peekable();
-        locals.peek().is_some() && locals.all(|id| self.view.provider(id).saturated)
+        locals.peek().is_some() && locals.all(|id| self.saturated(id, threshold))
+    }
+
+    /// At the pool's own threshold, or within the hysteresis of the general one where that is higher.
+    fn saturated(&self, id: ProviderId, threshold: f64) -> bool {
+        let figures = self.view.provider(id);
+        let load = f64::from(figures.in_flight) / f64::from(self.table.providers.get(id).capacity);
+        load >= threshold || (figures.saturated && threshold <= SATURATED_AT)
     }
 
     fn providers(&self, target: Target) -> Vec<ProviderId> {

@@ -4,6 +4,7 @@
 use super::scene::{Candidate, Scene};
 use super::{Choice, Hop, Note, Refusal};
 use crate::eligibility::{has_capability, has_room, Needs, Skip};
+use crate::facts::Features;
 use crate::resolve::{Candidates, Rule};
 use crate::rng::Rng;
 use crate::state::Charge;
@@ -318,10 +319,29 @@ impl<'a, V: View> Planner<'a, V> {
         self.seen.get(deployment.index()).copied().unwrap_or(false)
     }
 
+    /// Vectors of two models do not compare, so a plan for embeddings stays with its first model. A
+    /// passthrough sends that same name.
+    fn one_embedding_model(&mut self) {
+        let table = self.scene.table;
+        let model = |hop: &Hop| table.deployments.get(hop.deployment).model;
+        if !self.scene.facts.features.contains(Features::EMBEDDINGS) {
+            return;
+        }
+        let first = self.plan.first().and_then(model);
+        let (same, other): (Vec<Hop>, Vec<Hop>) = self
+            .plan
+            .drain(..)
+            .partition(|hop| model(hop).is_none_or(|model| Some(model) == first));
+        self.plan = same;
+        let skipped = other.into_iter().map(|hop| (hop.deployment, Skip::OtherEmbedding));
+        self.skipped.extend(skipped);
+    }
+
     // ── The end ─────────────────────────────────────────────────────────────────────────────────
 
     pub fn finish(mut self, notes: Vec<Note>) -> Result<Choice, Refusal> {
         self.plan.sort_by_key(|hop| hop.full);
+        self.one_embedding_model();
         let matched = self.scene.resolution.matched.to_owned();
         let Some(first) = self.plan.first().map(|hop| hop.deployment) else {
             return Err(Refusal::NoneEligible { skipped: self.skipped, matched });

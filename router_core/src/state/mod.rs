@@ -17,7 +17,7 @@ pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
 /// Share of capacity below which a saturated provider is free again (R12).
 const FREE_BELOW: f64 = 0.6;
 /// Share of capacity at which a provider is saturated (R12).
-const SATURATED_AT: f64 = 0.8;
+pub const SATURATED_AT: f64 = 0.8;
 
 #[derive(Debug, Clone, Default)]
 struct ProviderState {

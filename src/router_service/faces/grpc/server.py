@@ -15,6 +15,7 @@ from router_service.faces.auth import Keys
 from router_service.faces.grpc import reflection
 from router_service.faces.grpc.admin import AdminService
 from router_service.faces.grpc.health import Health
+from router_service.faces.grpc.readable import register
 from router_service.faces.grpc.service import RouterService
 from router_service.serving.ports import RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc, router_pb2, router_pb2_grpc
@@ -49,8 +50,8 @@ def create_grpc_server(
     """
     server = grpc.aio.server(options=_options(config.grpc.max_message_bytes))
     service = RouterService(orchestrator, keys)
-    router_pb2_grpc.add_RouterServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]
-    admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(), server)  # type: ignore[no-untyped-call]
+    register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server)
+    register(admin_pb2_grpc.add_AdminServiceServicer_to_server, AdminService(), server)
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)
     reflection.enable(server, [router_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR])
     return server

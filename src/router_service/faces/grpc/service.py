@@ -26,6 +26,7 @@ from router_service.faces.grpc.caller import (
 )
 from router_service.faces.grpc.errors import failure_of, item_error, status
 from router_service.faces.grpc.health import until_draining
+from router_service.faces.grpc.readable import refuse_unreadable
 from router_service.serving.ports import RequestService
 from router_service.types import Answer, RouteQuery
 from router_service.v1 import router_pb2, router_pb2_grpc
@@ -57,6 +58,7 @@ def answering(method: Method) -> Handler:
         request_id = request_id_of(headers)
         try:
             caller = identify(headers, request_id, self.keys)
+            refuse_unreadable(request)
             reply = await method(self, request, caller, context)
         except BaseException as error:
             if not ours_to_answer(error):
@@ -138,6 +140,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         context: Context,
     ) -> None:
         async for item in items:
+            refuse_unreadable(item)
             correlation_id = limits.name(item.correlation_id, "correlation_id")
             outcome = await self._decide(item.route, caller)
             response = router_pb2.RouteStreamResponse(correlation_id=correlation_id)

@@ -8,10 +8,12 @@ import logging
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from router_service.errors import ServiceConfigRejected
 
 logger = logging.getLogger(__name__)
+_protocol_logger = logging.getLogger(f"{__name__}.protocol")
 
 _BACKLOG = 1024
 _KEEPALIVE_S = 75.0
@@ -41,7 +43,7 @@ async def start_http(
         handler_cancellation=True,
         keepalive_timeout=_KEEPALIVE_S,
         shutdown_timeout=drain_timeout_s,
-        logger=logger,
+        logger=_protocol_logger,
     )
     await runner.setup()
     try:
@@ -56,3 +58,17 @@ def _bind_failure(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port in use: {host}:{port}; stop the other process or set http.port"
     return f"cannot listen on {host}:{port} ({error.strerror}); set http.host and http.port"
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Bytes that are no HTTP are the client's fault: one line says so, and no traceback of ours."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+        record.msg = f"{record.getMessage()}: not HTTP/1.1 ({type(error).__name__})"
+        record.args = None
+        record.exc_info = None
+    return True
+
+
+_protocol_logger.addFilter(_without_traceback)
