@@ -239,6 +239,9 @@ class Decision:
     @property
     def plan(self) -> list[Hop]: ...
     @property
+    def plan_key(self) -> bytes:
+        """Equal for equal plans under one table version; cheaper to read than the plan."""
+    @property
     def skipped(self) -> list[Skip]: ...
     @property
     def notes(self) -> list[str]:

@@ -12,6 +12,8 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
+
 from router_service import connectors
 from router_service.core import Router, Table, now_us, overlay, warm
 from router_service.faces.auth import Keys
@@ -20,6 +22,7 @@ from router_service.faces.http.app import create_http_app
 from router_service.faces.http.request import HttpLimits
 from router_service.faces.http.server import start_http
 from router_service.observe.access_log import AccessLog, open_access_log
+from router_service.observe.batch import Batch
 from router_service.observe.logs import setup_logging
 from router_service.observe.metrics import Metrics
 from router_service.observe.observers import Observers
@@ -89,11 +92,15 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
         access_log = open_access_log(config.logging.access_log)
         if access_log is not None:
             stack.callback(access_log.close)
+        registry = CollectorRegistry()
+        batch = Batch(registry)
+        stack.callback(batch.flush)
         metrics = Metrics(
+            registry,
             in_flight=router.in_flight,
             dropped_lines=lambda: access_log.dropped if access_log else 0,
         )
-        observers = Observers(*([metrics, access_log] if access_log else [metrics]))
+        batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
         admission = Admission(
             max_concurrent=config.limits.max_concurrent,
             max_queue=config.limits.max_queue,
@@ -104,7 +111,7 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             upstreams=upstreams,
             admission=admission,
             tracing=tracing,
-            observers=[observers],
+            observers=[batch],
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )

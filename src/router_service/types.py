@@ -221,6 +221,8 @@ class RequestRecord:
     table_version: str | None
     provider: str | None = None
     """The decision's first choice; a Route call has no attempts to tell it by."""
+    ended_at: float = 0.0
+    """Seconds since the epoch."""
 
 
 class Observer(Protocol):

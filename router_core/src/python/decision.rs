@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::choose::Note;
 use crate::decision::Decision;
@@ -88,6 +89,15 @@ impl PyDecision {
     #[getter]
     fn plan(&self) -> Vec<PyHop> {
         self.0.choice.plan.iter().map(|hop| hop_of(&self.0, hop.deployment)).collect()
+    }
+    /// Equal for equal plans of one table: the deployments' indexes, packed.
+    #[getter]
+    fn plan_key(&self, py: Python<'_>) -> Py<PyBytes> {
+        let hops = self.0.choice.plan.iter();
+        let indexes: Vec<u8> = hops
+            .flat_map(|hop| u32::try_from(hop.deployment.index()).unwrap_or(u32::MAX).to_le_bytes())
+            .collect();
+        PyBytes::new(py, &indexes).unbind()
     }
     #[getter]
     fn skipped(&self) -> Vec<PySkip> {

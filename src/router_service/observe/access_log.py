@@ -6,8 +6,7 @@ Neither holds text of prompts or answers, nor keys; docs/observability.md lists 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +30,15 @@ _redact = Redactor()
 
 
 class AccessLog:
-    """An Observer that writes each record as lines. `now` gives seconds since the epoch."""
+    """An Observer that writes each record as lines."""
 
-    def __init__(self, writer: LineWriter, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, writer: LineWriter) -> None:
         self._writer = writer
-        self._now = now
 
     def request_finished(self, record: RequestRecord) -> None:
         for line in router_lines(record):
             self._writer.write(line)
-        self._writer.write(_encode(request_fields(record, self._now())))
+        self._writer.write(_encode(request_fields(record)))
 
     @property
     def dropped(self) -> int:
@@ -75,7 +73,7 @@ def open_access_log(destination: str) -> AccessLog | None:
         ) from error
 
 
-def request_fields(record: RequestRecord, finished_at: float) -> dict[str, Any]:
+def request_fields(record: RequestRecord) -> dict[str, Any]:
     """The JSON line's fields; every key is always there. Times of day are ISO, spans seconds.
 
     An error's text is kept only where no provider was asked: servers echo what they were sent.
@@ -83,7 +81,7 @@ def request_fields(record: RequestRecord, finished_at: float) -> dict[str, Any]:
     usage = record.usage
     error = record.error if not record.attempts else None
     return {
-        "time": timestamp(finished_at),
+        "time": timestamp(record.ended_at),
         "request_id": record.request_id,
         "face": record.face,
         "operation": record.operation.value,

@@ -129,6 +129,7 @@ class Journal:
             usage=self._usage,
             table_version=decision.table_version if decision else None,
             provider=decision.provider if decision else None,
+            ended_at=time.time(),
         )
 
 

@@ -256,6 +256,7 @@ def _decision_record(
         usage=None,
         table_version=decision.table_version if decision else None,
         provider=decision.provider if decision else None,
+        ended_at=time.time(),
     )
 
 

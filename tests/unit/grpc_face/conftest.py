@@ -65,9 +65,16 @@ def hop(model: str, provider: str, tier: str | None, change: float | None) -> Si
     )
 
 
-def decision(model: str = "qwen2.5-coder:7b") -> SimpleNamespace:
+class FakeDecision(SimpleNamespace):
     """What the core's Decision shows of itself."""
-    return SimpleNamespace(
+
+    @property
+    def plan_key(self) -> bytes:
+        return " ".join(hop.deployment for hop in self.plan).encode()
+
+
+def decision(model: str = "qwen2.5-coder:7b") -> FakeDecision:
+    return FakeDecision(
         decision_id="d-1",
         table_version="00ff00ff00ff00ff",
         requested_model=model,

@@ -47,6 +47,7 @@ def decided(requested: str, *, permit: str = "", version: str = "v1", notes: Any
         complexity="medium",
         prompt_tokens=0,
         plan=[upstream],
+        plan_key=b"*@p",
         skipped=[],
         notes=list(notes),
         deprecated=None,

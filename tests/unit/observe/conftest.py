@@ -54,6 +54,7 @@ def make_record(make_attempt: MakeAttempt) -> MakeRecord:
         usage=Usage(prompt_tokens=11, completion_tokens=7),
         table_version="00c0ffee00c0ffee",
         provider="ollama",
+        ended_at=1_769_860_800.25,
     )
     return lambda **changes: replace(base, **changes)
 

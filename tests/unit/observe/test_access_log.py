@@ -82,7 +82,7 @@ def test_no_router_line_where_nothing_was_decided(make_record: MakeRecord) -> No
 
 
 def test_fields_of_a_request(make_record: MakeRecord) -> None:
-    assert request_fields(make_record(), NOON) == {
+    assert request_fields(make_record()) == {
         "time": "2026-01-31T12:00:00.250Z",
         "request_id": "req-1",
         "face": "http",
@@ -121,8 +121,8 @@ def test_fields_of_a_request(make_record: MakeRecord) -> None:
 
 
 def test_a_decision_that_was_not_carried_out_keeps_every_key(make_record: MakeRecord) -> None:
-    carried_out = request_fields(make_record(), NOON)
-    decided = request_fields(make_record(attempts=(), usage=None, ttft_s=None), NOON)
+    carried_out = request_fields(make_record())
+    decided = request_fields(make_record(attempts=(), usage=None, ttft_s=None))
     assert decided.keys() == carried_out.keys()
     assert decided["rule"] == "exact"
     assert decided["matched"] == "llama3.1:8b"
@@ -134,18 +134,18 @@ def test_text_of_providers_stays_out(make_record: MakeRecord, make_attempt: Make
     echo = "cannot parse: 'my secret diary'"
     failed = make_attempt(outcome=OutcomeClass.INVALID_REQUEST, status=422, message=echo)
     record = make_record(attempts=(failed,), status="upstream_error", error=echo)
-    assert "diary" not in json.dumps(request_fields(record, NOON))
+    assert "diary" not in json.dumps(request_fields(record))
 
 
 def test_our_own_error_is_kept_without_keys(make_record: MakeRecord) -> None:
     error = "no such key: Bearer abcdef123456"
     record = make_record(rule=None, attempts=(), status="invalid_api_key", error=error)
-    assert request_fields(record, NOON)["error"] == "no such key: Bearer [redacted]"
+    assert request_fields(record)["error"] == "no such key: Bearer [redacted]"
 
 
 def test_huge_names_are_cut(make_record: MakeRecord) -> None:
     record = make_record(requested_model="x" * 1_000_000, matched="y" * 1_000_000)
-    assert len(json.dumps(request_fields(record, NOON))) < 3000
+    assert len(json.dumps(request_fields(record))) < 3000
     assert len(next(router_lines(record))) < 400
 
 
@@ -164,7 +164,7 @@ def test_a_hostile_name_cannot_forge_a_line(
     make_record: MakeRecord, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / "access.log"
-    log = AccessLog(LineWriter(open_file(path), "access log"), now=lambda: NOON)
+    log = AccessLog(LineWriter(open_file(path), "access log"))
     log.request_finished(make_record(requested_model=name))
     log.close()
     text = path.read_text()

@@ -3,7 +3,6 @@ Keys and routing metadata never travel further than this."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ import grpc.aio
 from router_service.faces.auth import Keys, presented_key
 
 REQUEST_ID = "x-request-id"
-MAX_REQUEST_ID = 128
 
 _SECRETS = ("authorization", "x-api-key", "api-key")
 
@@ -34,13 +32,6 @@ def headers_of(context: Context) -> dict[str, str]:
     return {
         name: value for name, value in context.invocation_metadata() or () if type(value) is str
     }
-
-
-def request_id_of(headers: Mapping[str, str]) -> str:
-    """The client's x-request-id if it is at most 128 visible ASCII characters, else a new one."""
-    given = headers.get(REQUEST_ID, "")
-    sane = 0 < len(given) <= MAX_REQUEST_ID and given.isascii() and given.isprintable()
-    return given if sane and " " not in given else secrets.token_hex(16)
 
 
 def identify(headers: dict[str, str], request_id: str, keys: Keys) -> Caller:

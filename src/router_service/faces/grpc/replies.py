@@ -64,7 +64,7 @@ class DecisionWriter:
         self._requests = requests
         self._table_version = ""
         self._providers: dict[str, types_pb2.Provider] = {}
-        self._plans: dict[tuple[str, ...], types_pb2.Decision] = {}
+        self._plans: dict[tuple[str, bytes], types_pb2.Decision] = {}
 
     def decision(
         self, decision: Decision, message: types_pb2.Decision, *, with_candidates: bool
@@ -73,8 +73,7 @@ class DecisionWriter:
 
         Candidates are its plan and what was left out of it.
         """
-        plan = decision.plan
-        message.CopyFrom(self._targets(decision, plan))
+        message.CopyFrom(self._targets(decision))
         message.decision_id = decision.decision_id
         message.rule = _RULES.get(decision.rule, types_pb2.RULE_UNSPECIFIED)
         message.matched = decision.matched
@@ -94,20 +93,21 @@ class DecisionWriter:
             target.permit = permit
             target.permit_expires_us = decision.permit_expires_us
         if with_candidates:
-            message.candidates.extend(_planned(place, hop) for place, hop in enumerate(plan, 1))
+            ranked = enumerate(decision.plan, 1)
+            message.candidates.extend(_planned(place, hop) for place, hop in ranked)
             message.candidates.extend(map(skipped, decision.skipped))
 
-    def _targets(self, decision: Decision, plan: list[Hop]) -> types_pb2.Decision:
+    def _targets(self, decision: Decision) -> types_pb2.Decision:
         """What equal plans for one requested name share, under one routing config."""
         providers = self._of_table(decision.table_version)
         requested = decision.requested_model
-        key = (requested, *[hop.deployment for hop in plan])
+        key = (requested, decision.plan_key)
         known = self._plans.get(key)
         if known is None:
             known = types_pb2.Decision(
                 table_version=decision.table_version,
                 requested_model=requested,
-                targets=[self._target(hop, providers) for hop in plan],
+                targets=[self._target(hop, providers) for hop in decision.plan],
             )
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()

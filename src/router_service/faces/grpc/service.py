@@ -22,11 +22,11 @@ from router_service.faces.grpc.caller import (
     Context,
     headers_of,
     identify,
-    request_id_of,
 )
 from router_service.faces.grpc.errors import failure_of, item_error, status
 from router_service.faces.grpc.health import until_draining
 from router_service.faces.grpc.readable import refuse_unreadable
+from router_service.faces.request_id import request_id_of
 from router_service.serving.ports import RequestService
 from router_service.types import Answer, RouteQuery
 from router_service.v1 import router_pb2, router_pb2_grpc
@@ -55,7 +55,7 @@ def answering(method: Method) -> Handler:
     @functools.wraps(method)
     async def handler(self: RouterService, request: Any, context: Context) -> Any:
         headers = headers_of(context)
-        request_id = request_id_of(headers)
+        request_id = request_id_of(headers.get(REQUEST_ID))
         try:
             caller = identify(headers, request_id, self.keys)
             refuse_unreadable(request)

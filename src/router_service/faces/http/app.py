@@ -16,8 +16,9 @@ from router_service.faces.http.completions import completion_endpoint
 from router_service.faces.http.errors import HttpProblem, failure, internal_error
 from router_service.faces.http.models import model_endpoints
 from router_service.faces.http.operations import health, metrics_endpoint, ready_handler
-from router_service.faces.http.request import Caller, Endpoint, HttpLimits, request_id_of
+from router_service.faces.http.request import Caller, Endpoint, HttpLimits
 from router_service.faces.http.route import route_endpoint
+from router_service.faces.request_id import request_id_of
 from router_service.serving.ports import RequestService
 from router_service.types import Operation
 
@@ -62,7 +63,7 @@ def _guarded(endpoint: Endpoint, keys: Keys) -> Handler:
     """The endpoint behind its key check, with every error answered."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        request_id = request_id_of(request)
+        request_id = request_id_of(request.headers.get("x-request-id"))
         try:
             principal = keys.check(presented_key(request.headers))
             response = await endpoint(request, Caller(principal, request_id))
@@ -89,7 +90,7 @@ async def _refuse_unknown_places(request: web.Request, handler: Handler) -> web.
         return await handler(request)
     except web.HTTPException as error:
         response = _refusal(_no_such_endpoint(request, error))
-        response.headers["x-request-id"] = request_id_of(request)
+        response.headers["x-request-id"] = request_id_of(request.headers.get("x-request-id"))
         return response
 
 

@@ -7,7 +7,6 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from secrets import token_hex
 
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import ContentEncodingError
@@ -16,7 +15,6 @@ from router_service.errors import BodyTooLarge, InvalidRequest
 from router_service.faces.http.errors import HttpProblem
 from router_service.serving.attributes import is_unicode
 
-MAX_REQUEST_ID = 128
 MAX_TIMEOUT_S = 86_400.0
 
 _CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
@@ -45,18 +43,6 @@ class HttpLimits:
     """Longest time for the whole body to arrive."""
     write_timeout_s: float = 30.0
     """Longest time a streaming client may leave a full buffer unread."""
-
-
-def request_id_of(request: web.Request) -> str:
-    """The client's x-request-id if it is at most 128 visible ASCII characters, else a new one."""
-    given = request.headers.get("x-request-id")
-    if (
-        given
-        and len(given) <= MAX_REQUEST_ID
-        and all("!" <= character <= "~" for character in given)
-    ):
-        return given
-    return token_hex(16)
 
 
 def timeout_of(request: web.Request) -> float | None:
