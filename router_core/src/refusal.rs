@@ -22,7 +22,14 @@ impl Refused {
     pub fn from_refusal(refusal: Refusal, table: &Table, facts: &Facts, now_us: u64) -> Self {
         match refusal {
             Refusal::Unresolved(unresolved) => Self::unresolved(unresolved),
-            Refusal::UnknownStrategy(name) => Self::unknown_strategy(&name),
+            Refusal::UnknownStrategy(name) => {
+                let known = Strategy::names().into_iter().map(str::to_owned).collect();
+                Self::unknown_name("strategy", &name, known)
+            }
+            Refusal::UnknownChain(name) => {
+                let known = table.named_chains.keys().cloned().collect();
+                Self::unknown_name("chain", &name, known)
+            }
             Refusal::NoneEligible { skipped, matched } => {
                 Self::none_eligible(&skipped, &matched, table, facts, now_us)
             }
@@ -47,26 +54,22 @@ impl Refused {
                 ),
                 details: json!({ "param": "model", "suggestions": closest }),
             },
-            Unresolved::UnknownCapability { name, known } => Self {
-                code: "invalid_request",
-                message: format!(
-                    "the capability {name:?} does not exist; there are {}",
-                    known.join(", ")
-                ),
-                details: json!({ "param": "capability", "suggestions": known }),
-            },
+            Unresolved::UnknownCapability { name, known } => {
+                Self::unknown_name("capability", &name, known)
+            }
         }
     }
 
-    fn unknown_strategy(name: &str) -> Self {
-        let known = Strategy::names();
+    /// For a name of a few; `param` is both the field and what the names are of.
+    fn unknown_name(param: &str, name: &str, known: Vec<String>) -> Self {
+        let there_are = match known.as_slice() {
+            [] => "none is configured".to_owned(),
+            known => format!("there are {}", known.join(", ")),
+        };
         Self {
             code: "invalid_request",
-            message: format!(
-                "the strategy {name:?} does not exist; there are {}",
-                known.join(", ")
-            ),
-            details: json!({ "param": "strategy", "suggestions": known }),
+            message: format!("the {param} {name:?} does not exist; {there_are}"),
+            details: json!({ "param": param, "suggestions": known }),
         }
     }
 

@@ -56,7 +56,7 @@ BODIES: dict[str, tuple[bytes, tuple[str, ...], str | None]] = {
     "not UTF-8": (b'{"model": "\xff\xfe"}', ("invalid unicode", "line 1"), None),
     "deeply nested": (b'{"model": ' + b"[" * 100_000, ("line 1",), None),
     "model of a wrong type": (b'{"model": 5, "messages": []}', ("model",), "model"),
-    "no model": (json.dumps({"messages": MESSAGES}).encode(), ("model",), None),
+    "no model": (json.dumps({"messages": MESSAGES}).encode(), ("model",), "model"),
     "messages of a wrong type": (b'{"model": "alpha", "messages": "hi"}', ("list",), "messages"),
     "max_tokens of a wrong type": (
         json.dumps(chat("alpha", max_tokens="many")).encode(),

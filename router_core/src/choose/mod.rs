@@ -35,7 +35,6 @@ pub enum Note {
     Deprecated { used: String, current: String },
     NotBuilt(Strategy),
     OverrideNotAllowed(String),
-    UnknownChain(String),
     NoRoom,
 }
 
@@ -54,7 +53,6 @@ impl Note {
                 "the strategy {name} asked for was ignored; \
                  router_settings.allow_strategy_override allows it"
             ),
-            Self::UnknownChain(name) => format!("there is no fallback chain named {name}"),
             Self::NoRoom => {
                 "every deployment of the plan is full now; no slot is reserved".to_owned()
             }
@@ -84,6 +82,7 @@ pub struct Choice {
 pub enum Refusal {
     Unresolved(Unresolved),
     UnknownStrategy(String),
+    UnknownChain(String),
     /// Every deployment of the rule is left out, each with its reason.
     NoneEligible {
         skipped: Vec<(DeploymentId, Skip)>,
@@ -113,6 +112,11 @@ pub fn choose(
         notes.push(Note::Deprecated { used: used.to_owned(), current: current.to_owned() });
     }
     let asked = asked_strategy(table, facts, &mut notes)?;
+    if let Some(chain) =
+        facts.chain.as_ref().filter(|chain| !table.named_chains.contains_key(*chain))
+    {
+        return Err(Refusal::UnknownChain(chain.clone()));
+    }
     let scene = Scene { table, view, facts, resolution: &resolution, band, now_us };
     let mut planner = Planner::new(&scene, asked);
     let mut rng = Rng::new(seed);

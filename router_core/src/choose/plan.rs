@@ -190,7 +190,7 @@ impl<'a, V: View> Planner<'a, V> {
         let limit = resolution.capability.filter(|_| resolution.rule == Rule::Exact);
         self.needs = Needs::of(self.scene.facts, limit);
         let start = self.plan.len();
-        for step in self.chain_steps(notes) {
+        for step in self.chain_steps() {
             self.step(step, rng);
         }
         self.capable_first(start);
@@ -199,13 +199,11 @@ impl<'a, V: View> Planner<'a, V> {
         }
     }
 
-    fn chain_steps(&self, notes: &mut Vec<Note>) -> Vec<&'a ChainStep> {
+    fn chain_steps(&self) -> Vec<&'a ChainStep> {
         let table = self.scene.table;
-        if let Some(name) = self.scene.facts.chain.as_deref() {
-            if let Some(chain) = table.named_chains.get(name) {
-                return chain.steps.iter().collect();
-            }
-            notes.push(Note::UnknownChain(name.to_owned()));
+        let asked = self.scene.facts.chain.as_deref();
+        if let Some(chain) = asked.and_then(|name| table.named_chains.get(name)) {
+            return chain.steps.iter().collect();
         }
         let own: &[ChainStep] = match self.scene.resolution.candidates {
             Candidates::Target { fallback, .. } => fallback,

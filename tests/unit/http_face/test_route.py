@@ -137,7 +137,9 @@ async def test_a_large_body_is_read_as_a_small_one(face: Face) -> None:
 
 
 async def test_a_refused_decision_is_an_openai_error(face: Face) -> None:
-    face.service.error = DecisionError("unknown_model", "no such model", {"suggestions": ["code"]})
+    face.service.error = DecisionError(
+        "unknown_model", "no such model", {"param": "model", "suggestions": ["code"]}
+    )
     response, answer = await face.post("/v1/route", json={"model": "cod"})
     assert response.status == 404
     assert answer["error"]["code"] == "model_not_found"

@@ -105,16 +105,21 @@ def error_object(error: RouterError) -> dict[str, Any]:
     described: dict[str, Any] = {
         "message": error.message,
         "type": _KIND.get(code, fallback)[1],
-        "param": error.param if isinstance(error, InvalidRequest) else None,
+        "param": _param(error),
         "code": _OPENAI_CODE.get(code, code),
     }
-    if code == "unknown_model":
-        described["param"] = "model"
     if isinstance(error, DecisionError) and error.details:
         described["details"] = error.details
     if attempts := _attempts(error):
         described["attempts"] = [_attempt(record) for record in attempts]
     return described
+
+
+def _param(error: RouterError) -> str | None:
+    """The field at fault, where one is."""
+    if isinstance(error, InvalidRequest):
+        return error.param
+    return error.details.get("param") if isinstance(error, DecisionError) else None
 
 
 def _status_and_code(error: RouterError, cause: UpstreamError | None) -> tuple[int, str]:
