@@ -23,12 +23,12 @@ impl Refused {
         match refusal {
             Refusal::Unresolved(unresolved) => Self::unresolved(unresolved),
             Refusal::UnknownStrategy(name) => {
-                let known = Strategy::names().into_iter().map(str::to_owned).collect();
-                Self::unknown_name("strategy", &name, known)
+                let known = Strategy::names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+                Self::unknown_name("strategy", &name, &known)
             }
             Refusal::UnknownChain(name) => {
-                let known = table.named_chains.keys().cloned().collect();
-                Self::unknown_name("chain", &name, known)
+                let known = table.named_chains.keys().cloned().collect::<Vec<_>>();
+                Self::unknown_name("chain", &name, &known)
             }
             Refusal::NoneEligible { skipped, matched } => {
                 Self::none_eligible(&skipped, &matched, table, facts, now_us)
@@ -55,14 +55,14 @@ impl Refused {
                 details: json!({ "param": "model", "suggestions": closest }),
             },
             Unresolved::UnknownCapability { name, known } => {
-                Self::unknown_name("capability", &name, known)
+                Self::unknown_name("capability", &name, &known)
             }
         }
     }
 
     /// For a name of a few; `param` is both the field and what the names are of.
-    fn unknown_name(param: &str, name: &str, known: Vec<String>) -> Self {
-        let there_are = match known.as_slice() {
+    fn unknown_name(param: &str, name: &str, known: &[String]) -> Self {
+        let there_are = match known {
             [] => "none is configured".to_owned(),
             known => format!("there are {}", known.join(", ")),
         };

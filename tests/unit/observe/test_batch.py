@@ -16,9 +16,11 @@ from router_service.types import RequestRecord
 class Seen:
     def __init__(self) -> None:
         self.ids: list[str] = []
+        self.some = asyncio.Event()
 
     def request_finished(self, record: RequestRecord) -> None:
         self.ids.append(record.request_id)
+        self.some.set()
 
 
 @pytest.fixture
@@ -52,8 +54,7 @@ async def test_a_single_record_goes_on_by_itself(
 ) -> None:
     waiting.request_finished(make_record())
     async with asyncio.timeout(5):
-        while not seen.ids:
-            await asyncio.sleep(0.01)
+        await seen.some.wait()
 
 
 async def test_looking_at_the_figures_hands_everything_on(
