@@ -375,7 +375,7 @@ impl Default for Settings {
             rate_limited_us: 60_000_000,
             short_retry_after_us: 3_000_000,
             content_policy_fallback: false,
-            permit_ttl_us: 120_000_000,
+            permit_ttl_us: 30_000_000,
         }
     }
 }

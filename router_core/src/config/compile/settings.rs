@@ -5,13 +5,13 @@ use super::Draft;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
 use crate::config::schema::scalars::{Deadline, Seconds};
-use crate::config::schema::settings::RouterSettings;
 use crate::config::schema::Document;
 use crate::table::Settings;
 
 pub(super) fn compile(draft: &mut Draft, document: &Document) {
     let written = &document.router_settings;
     let standard = Settings::default();
+    let timeout_us = written.timeout.map_or(standard.timeout_us, Deadline::micros);
     let strategy = written.routing_strategy.map_or(standard.strategy, |name| name.0);
     let section = Pointer::root().key("router_settings");
     draft.warn_unless_built(strategy, &section.key("routing_strategy"));
@@ -26,7 +26,7 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         allow_strategy_override: written
             .allow_strategy_override
             .unwrap_or(standard.allow_strategy_override),
-        timeout_us: written.timeout.map_or(standard.timeout_us, Deadline::micros),
+        timeout_us,
         num_retries: written.num_retries.unwrap_or(standard.num_retries),
         max_attempts: written.max_attempts.unwrap_or(standard.max_attempts),
         allowed_fails: allowed_fails(draft, document, standard.allowed_fails),
@@ -39,7 +39,8 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         content_policy_fallback: written
             .content_policy_fallback
             .unwrap_or(standard.content_policy_fallback),
-        permit_ttl_us: permit_ttl(written, &standard),
+        // By then whoever got the permit has its answer or has given up.
+        permit_ttl_us: written.permit_ttl_seconds.map_or(timeout_us, Deadline::micros),
     };
     complexity(draft, document);
 }
@@ -49,10 +50,6 @@ fn complexity(draft: &mut Draft, document: &Document) {
         draft.error("out-of-range", &Pointer::root().key("complexity").key(key), message);
     }
     draft.table.complexity = document.complexity.clone();
-}
-
-fn permit_ttl(written: &RouterSettings, standard: &Settings) -> u64 {
-    written.permit_ttl_seconds.map_or(standard.permit_ttl_us, Deadline::micros)
 }
 
 /// Time out after a 429 without Retry-After; none where the section is switched off.

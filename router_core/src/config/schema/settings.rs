@@ -41,7 +41,7 @@ pub struct RouterSettings {
     pub short_retry_after_seconds: Option<Seconds>,
     /// Whether a content-policy refusal moves on to the next deployment. Default: false.
     pub content_policy_fallback: Option<bool>,
-    /// Life of a permit that is never reported. Default: 120.
+    /// Life of a permit that is never reported, seconds. Default: `timeout`.
     pub permit_ttl_seconds: Option<Deadline>,
     /// Default: default.
     pub unknown_model: Option<UnknownModel>,

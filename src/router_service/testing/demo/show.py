@@ -127,8 +127,11 @@ def invitation(console: Console, router: RouterProcess, addresses: Mapping[str, 
         ("let a provider fail", f"curl -s {ollama}/_fake/behaviour {_data(fault)}"),
         ("a decision", f"grpcurl -plaintext -d '{json.dumps(ask)}' {grpc} {_SERVICE}/Route"),
         ("an answer", f"grpcurl -plaintext -d '{json.dumps(ask)}' {grpc} {_SERVICE}/Generate"),
-        ("load: decisions", f"{ghz}/Route -n 3000 -c 20 -d '{json.dumps(ask)}' {grpc}"),
         ("load: answers", f"{ghz}/Generate -n 300 -c 20 -d '{json.dumps(ask)}' {grpc}"),
+        (
+            "load: decisions; nobody reports on them, so their slots come free after 30 s",
+            f"{ghz}/Route -n 3000 -c 20 -d '{json.dumps(ask)}' {grpc}",
+        ),
     )
     for title, line in lines:
         console.print(f"[dim]# {title}[/dim]")
