@@ -15,7 +15,7 @@ use crate::support::{asking, table};
 pub const START_US: u64 = 1_000_000_000;
 pub const SECOND_US: u64 = 1_000_000;
 /// Default life of a permit.
-pub const PERMIT_US: u64 = 120 * SECOND_US;
+pub const PERMIT_US: u64 = 30 * SECOND_US;
 /// What a walk's permit outlives its deadline by.
 const GRACE_US: u64 = 60 * SECOND_US;
 
