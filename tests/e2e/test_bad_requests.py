@@ -108,8 +108,9 @@ async def test_twenty_megabytes(router: InProcessRouter) -> None:
 async def test_more_than_a_message_may_hold(router: InProcessRouter) -> None:
     request = router_pb2.GenerateRequest(model="alpha", prompt="x" * 21 * 1024 * 1024)
     reply = await refused(router.grpc, "Generate", request)
-    assert reply.status == "RESOURCE_EXHAUSTED"
+    assert reply.status == "INVALID_ARGUMENT"
     assert str(20 * 1024 * 1024) in reply.message
+    assert "grpc.max_message_bytes" in reply.message
     await still_serves(router)
 
 

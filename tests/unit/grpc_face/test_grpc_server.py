@@ -222,6 +222,7 @@ async def test_messages_past_the_librarys_own_limit_arrive(face: Any, requests: 
 @pytest.mark.parametrize("config", [SimpleNamespace(grpc=SimpleNamespace(max_message_bytes=2048))])
 async def test_the_receive_limit_is_the_configs(face: Any, requests: Any) -> None:
     request = router_pb2.RouteRequest(model="m", prompt="x" * 4096)
-    code, _, _, _ = await face.failure(face.router.Route(request))
-    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    code, message, _, _ = await face.failure(face.router.Route(request))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "grpc.max_message_bytes" in message
     assert requests.seen == []

@@ -20,6 +20,7 @@ from router_service.faces.grpc.service import RouterService
 from router_service.serving.ports import RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc, router_pb2, router_pb2_grpc
 
+_HEADROOM_BYTES = 16 * 1024 * 1024
 _KEEPALIVE_MS = 60_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
 _SHORTEST_CLIENT_PING_MS = 10_000
@@ -48,10 +49,11 @@ def create_grpc_server(
     Health follows orchestrator.ready(); stop it with `await server.stop(grace_seconds)` once that
     is false.
     """
-    server = grpc.aio.server(options=_options(config.grpc.max_message_bytes))
+    most = config.grpc.max_message_bytes
+    server = grpc.aio.server(options=_options(most))
     service = RouterService(orchestrator, keys)
-    register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server)
-    register(admin_pb2_grpc.add_AdminServiceServicer_to_server, AdminService(), server)
+    register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server, most)
+    register(admin_pb2_grpc.add_AdminServiceServicer_to_server, AdminService(), server, most)
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)
     reflection.enable(server, [router_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR])
     return server
@@ -73,7 +75,8 @@ def _options(max_message_bytes: int) -> list[tuple[str, int]]:
     return [
         # Off: a second server would bind the same port silently and take half of the calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", max_message_bytes),
+        # Above our own limit, so that what is a little too large gets our message, which says more.
+        ("grpc.max_receive_message_length", max_message_bytes + _HEADROOM_BYTES),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
