@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::choose::{choose, Choice, Note};
+use crate::choose::{choose, Choice};
 use crate::decision::Decision;
 use crate::facts::Facts;
 use crate::outcome::{Outcome, OutcomeClass};
@@ -65,7 +65,6 @@ impl Router {
         let mut decision = self.chosen(facts, now_us, seed)?;
         self.charge(&decision.choice);
         let Some(room) = decision.choice.plan.first().filter(|hop| !hop.full) else {
-            decision.choice.notes.push(Note::NoRoom);
             return Ok(decision);
         };
         let deployment = room.deployment;

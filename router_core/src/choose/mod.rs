@@ -53,9 +53,7 @@ impl Note {
                 "the strategy {name} asked for was ignored; \
                  router_settings.allow_strategy_override allows it"
             ),
-            Self::NoRoom => {
-                "every deployment of the plan is full now; no slot is reserved".to_owned()
-            }
+            Self::NoRoom => "every deployment of the plan is full now".to_owned(),
         }
     }
 }

@@ -337,13 +337,16 @@ impl<'a, V: View> Planner<'a, V> {
 
     // ── The end ─────────────────────────────────────────────────────────────────────────────────
 
-    pub fn finish(mut self, notes: Vec<Note>) -> Result<Choice, Refusal> {
+    pub fn finish(mut self, mut notes: Vec<Note>) -> Result<Choice, Refusal> {
         self.plan.sort_by_key(|hop| hop.full);
         self.one_embedding_model();
         let matched = self.scene.resolution.matched.to_owned();
         let Some(first) = self.plan.first().map(|hop| hop.deployment) else {
             return Err(Refusal::NoneEligible { skipped: self.skipped, matched });
         };
+        if self.plan.iter().all(|hop| hop.full) {
+            notes.push(Note::NoRoom);
+        }
         let pick = self.picks.into_iter().find(|pick| pick.first == first);
         let (propensity, charge) = pick.map_or((1.0, None), |pick| (pick.propensity, pick.charge));
         Ok(Choice {

@@ -6,6 +6,7 @@ mod chains;
 mod exact;
 mod lookup;
 mod models;
+mod overlap;
 mod patterns;
 mod pools;
 mod providers;

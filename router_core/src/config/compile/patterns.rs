@@ -3,6 +3,7 @@
 
 use regex::{Regex, RegexSet};
 
+use super::overlap::{automaton, witness, MOST_PATTERNS};
 use super::{Draft, Reported};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
@@ -12,13 +13,18 @@ use crate::table::{PatternRule, Target};
 
 pub(super) fn compile(draft: &mut Draft, entries: &Items<PatternEntry>) {
     let section = Pointer::root().key("patterns");
-    let mut rules = Vec::new();
+    let mut rules: Vec<PatternRule> = Vec::new();
+    let mut places = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let at = section.index(index);
         let entry = draft.built(entry, &at).ok_or(Reported);
-        rules.extend(entry.and_then(|entry| compile_one(draft, entry, &at)));
+        if let Ok(rule) = entry.and_then(|entry| compile_one(draft, entry, &at)) {
+            rules.push(rule);
+            places.push(at.key("pattern"));
+        }
     }
-    match RegexSet::new(rules.iter().map(|rule: &PatternRule| anchored(&rule.pattern))) {
+    warn_of_overlaps(draft, &rules, &places);
+    match RegexSet::new(rules.iter().map(|rule| anchored(&rule.pattern))) {
         Ok(set) => draft.table.patterns.set = set,
         Err(error) => {
             let message = format!("the patterns are too large together: {error}");
@@ -26,6 +32,23 @@ pub(super) fn compile(draft: &mut Draft, entries: &Items<PatternEntry>) {
         }
     }
     draft.table.patterns.rules = rules;
+}
+
+/// Legal, as the first in file order wins, but seldom meant.
+fn warn_of_overlaps(draft: &mut Draft, rules: &[PatternRule], places: &[Pointer]) {
+    let automata: Vec<_> =
+        rules.iter().take(MOST_PATTERNS).map(|rule| automaton(&anchored(&rule.pattern))).collect();
+    for (later, (rule, at)) in rules.iter().zip(places).take(MOST_PATTERNS).enumerate() {
+        for (first, earlier) in rules.iter().zip(&automata).take(later) {
+            let both = earlier.as_ref().zip(automata.get(later).and_then(Option::as_ref));
+            let Some(name) = both.and_then(|(a, b)| witness(a, b)) else { continue };
+            let message = format!(
+                "`{}` and `{}` both match `{name}`; the first in the file wins",
+                first.pattern, rule.pattern
+            );
+            draft.report.add(Diagnostic::warning("pattern-overlap", at, message));
+        }
+    }
 }
 
 fn anchored(pattern: &str) -> String {
