@@ -16,6 +16,7 @@ pub mod request;
 pub mod resolve;
 pub mod rng;
 pub mod router;
+pub mod settings;
 pub mod size;
 pub mod state;
 pub mod strategy;

@@ -22,8 +22,9 @@ use crate::config::pointer::Pointer;
 use crate::config::schema::containers::Entry;
 use crate::config::schema::Document;
 use crate::ids::Arena;
+use crate::settings::Settings;
 use crate::strategy::Strategy;
-use crate::table::{CapabilityId, ModelId, Patterns, ProviderId, Settings, Table};
+use crate::table::{CapabilityId, ModelId, Patterns, ProviderId, Table};
 
 /// Marks a mistake that is in the report already.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
 use crate::config::schema::scalars::{Deadline, Seconds};
 use crate::config::schema::Document;
-use crate::table::Settings;
+use crate::settings::Settings;
 
 pub(super) fn compile(draft: &mut Draft, document: &Document) {
     let written = &document.router_settings;

@@ -1,0 +1,51 @@
+//! Router-wide settings: times, counts and switches that belong to no single rule. Times are
+//! microseconds.
+
+use crate::strategy::Strategy;
+
+/// Router-wide settings, from `router_settings` and the sections R13 names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Strategy among deployments of one model where nothing more specific is given.
+    pub strategy: Strategy,
+    /// Whether a request may name a strategy (x-routing-strategy).
+    pub allow_strategy_override: bool,
+    /// Default deadline of a request, microseconds (`timeout`).
+    pub timeout_us: u64,
+    /// Same-provider repeats of one request (`num_retries`).
+    pub num_retries: u8,
+    /// Distinct deployments tried for one request (E1).
+    pub max_attempts: u8,
+    pub allowed_fails: u8,
+    /// First cooldown after repeated errors, microseconds (`cooldown_time`).
+    pub cooldown_us: u64,
+    /// Longest cooldown, microseconds (`error_based_routing.cooldown_seconds`).
+    pub max_cooldown_us: u64,
+    /// Out after a 429 without Retry-After, microseconds (`fallback_duration_seconds`).
+    pub rate_limited_us: u64,
+    /// Longest Retry-After that is waited for (E2), microseconds.
+    pub short_retry_after_us: u64,
+    /// A content-policy refusal may go to the next deployment.
+    pub content_policy_fallback: bool,
+    /// Life of a permit that is never reported (E5), microseconds.
+    pub permit_ttl_us: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::Weighted,
+            allow_strategy_override: false,
+            timeout_us: 30_000_000,
+            num_retries: 2,
+            max_attempts: 5,
+            allowed_fails: 3,
+            cooldown_us: 60_000_000,
+            max_cooldown_us: 300_000_000,
+            rate_limited_us: 60_000_000,
+            short_retry_after_us: 3_000_000,
+            content_policy_fallback: false,
+            permit_ttl_us: 30_000_000,
+        }
+    }
+}
