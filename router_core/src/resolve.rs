@@ -4,6 +4,7 @@
 use crate::facts::Facts;
 use crate::size::parameters_in_name;
 use crate::table::{CapabilityId, ChainStep, ModelId, PoolId, Table, Target};
+use crate::view::View;
 
 /// R1, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,11 @@ pub enum Unresolved {
 }
 
 /// The first rule of R1 that knows the request.
-pub fn resolve<'t>(table: &'t Table, facts: &'t Facts) -> Result<Resolution<'t>, Unresolved> {
+pub fn resolve<'t>(
+    table: &'t Table,
+    view: &impl View,
+    facts: &'t Facts,
+) -> Result<Resolution<'t>, Unresolved> {
     let name = facts.model.as_str();
     let asked = asked_capability(table, facts)?;
     if name.is_empty() {
@@ -83,7 +88,7 @@ pub fn resolve<'t>(table: &'t Table, facts: &'t Facts) -> Result<Resolution<'t>,
         .or_else(|| named_capability(table, name).map(|named| named.resolution(table)))
         .or_else(|| asked.map(|asked| asked.resolution(table)))
         .or_else(|| by_pool(table, name))
-        .or_else(|| by_size(table, name))
+        .or_else(|| by_size(table, view, name))
         .or_else(|| by_default(table, name))
         .ok_or_else(|| unknown(table, name))
 }
@@ -147,8 +152,9 @@ fn by_pool<'t>(table: &'t Table, name: &str) -> Option<Resolution<'t>> {
     })
 }
 
-fn by_size<'t>(table: &'t Table, name: &str) -> Option<Resolution<'t>> {
-    let parameters = parameters_in_name(name)?;
+/// The size in the name, else the one a provider's list of models states.
+fn by_size<'t>(table: &'t Table, view: &impl View, name: &str) -> Option<Resolution<'t>> {
+    let parameters = parameters_in_name(name).or_else(|| view.listed_size(name))?;
     let rule = table.size_rules.iter().find(|rule| rule.covers(parameters))?;
     Some(Resolution {
         rule: Rule::Size,

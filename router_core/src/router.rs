@@ -8,6 +8,7 @@ use crate::decision::Decision;
 use crate::facts::Facts;
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::refusal::Refused;
+use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
 use crate::state::permits::Reported;
 use crate::state::{Bindings, LiveView, Snapshot, State};
@@ -155,6 +156,16 @@ impl Router {
     pub fn swap(&mut self, table: Arc<Table>) {
         self.bindings = Arc::new(self.state.bind(&table));
         self.table = table;
+    }
+
+    /// Takes the sizes providers list for their models: text such as `7.6B`, or a plain number.
+    /// What cannot be read is left out.
+    pub fn learn_sizes(&mut self, sizes: impl IntoIterator<Item = (String, String)>) {
+        let read = |(name, size): (String, String)| {
+            let parameters = parse_size(&size).or_else(|| size.parse().ok())?;
+            Some((name, parameters))
+        };
+        self.state.learn_sizes(sizes.into_iter().filter_map(read));
     }
 
     #[must_use]

@@ -30,6 +30,8 @@ pub enum ShareGroup {
 pub trait View {
     fn provider(&self, id: ProviderId) -> ProviderFigures;
     fn deployment(&self, id: DeploymentId) -> DeploymentFigures;
+    /// Parameter count of a name that only a provider's own list of models knows.
+    fn listed_size(&self, name: &str) -> Option<u64>;
     /// Smooth weighted round robin: what this deployment is owed, in requests.
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64;
 }
@@ -45,6 +47,10 @@ impl View for AtRest {
 
     fn deployment(&self, _: DeploymentId) -> DeploymentFigures {
         DeploymentFigures::default()
+    }
+
+    fn listed_size(&self, _: &str) -> Option<u64> {
+        None
     }
 
     fn credit(&self, _: ShareGroup, _: DeploymentId) -> f64 {

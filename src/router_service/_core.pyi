@@ -372,6 +372,9 @@ class Router:
         """Expire permits; returns how many."""
     def swap(self, table: Table) -> None:
         """Put a new table in place; requests under way finish on the one they started on."""
+    def learn_sizes(self, sizes: dict[str, str]) -> None:
+        """Parameter counts by model name as providers list them ("7.6B", "7600000000"), for names
+        that hold no size. What cannot be read is left out."""
     def snapshot(self) -> bytes:
         """State as versioned JSON."""
     def restore(self, snapshot: bytes) -> list[str]:

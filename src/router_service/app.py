@@ -31,6 +31,7 @@ from router_service.service_config import ServiceConfig, check_binding, load_api
 from router_service.serving.admission import Admission
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
+from router_service.serving.sizes import keep_learning
 
 TICK_S = 1.0
 """How often permits that nobody reported are looked for while no request comes."""
@@ -115,8 +116,8 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )
-        ticking = asyncio.create_task(_tick(router), name="tick")
-        stack.callback(ticking.cancel)
+        for work in (_tick(router), keep_learning(router, upstreams)):
+            stack.push_async_callback(_end, asyncio.create_task(work))
         ports = await _start_faces(stack, config, orchestrator, Keys(keys), metrics)
         stack.callback(admission.drain)
         yield Service(orchestrator, router, admission, *ports, access_log)
@@ -161,6 +162,11 @@ async def _tick(router: Router) -> None:
     while True:
         await asyncio.sleep(TICK_S)
         router.tick(now_us())
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _shut_tracing(tracing: Tracing) -> None:

@@ -126,8 +126,11 @@ class Connector(Protocol):
         Raises UpstreamError, and nothing else, for whatever goes wrong.
         """
 
-    async def probe(self, timeout_s: float) -> list[str]:
-        """Names of the models the provider lists. Raises UpstreamError."""
+    async def probe(self, timeout_s: float) -> dict[str, str | None]:
+        """The models the provider lists, each with the parameter count it states ("7.6B"), if any.
+
+        Raises UpstreamError.
+        """
 
     async def close(self) -> None: ...
 

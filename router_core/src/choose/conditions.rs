@@ -108,7 +108,8 @@ impl<V: View> Conditions<'_, V> {
         let known = self.table.names.get(&self.facts.model);
         let parameters = known
             .and_then(|name| self.table.models.get(name.model).parameters)
-            .or_else(|| parameters_in_name(&self.facts.model));
+            .or_else(|| parameters_in_name(&self.facts.model))
+            .or_else(|| self.view.listed_size(&self.facts.model));
         parameters.map_or(Value::Missing, |count| Value::Number(count as f64))
     }
 

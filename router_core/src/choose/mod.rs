@@ -102,7 +102,7 @@ pub fn choose(
     now_us: u64,
     seed: u64,
 ) -> Result<Choice, Refusal> {
-    let resolution = resolve(table, facts)?;
+    let resolution = resolve(table, view, facts)?;
     let code = resolution.capability.is_some_and(|id| table.capabilities.get(id).name == "code");
     let band = band(facts, &table.complexity, code);
     let mut notes = Vec::new();

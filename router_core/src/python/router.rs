@@ -137,6 +137,14 @@ impl PyRouter {
         })
     }
 
+    #[allow(clippy::needless_pass_by_value)] // an argument taken from Python is owned
+    fn learn_sizes(&self, sizes: BTreeMap<String, String>) -> PyResult<()> {
+        guard(|| {
+            locked(&self.router).learn_sizes(sizes);
+            Ok(())
+        })
+    }
+
     fn snapshot(&self) -> PyResult<Vec<u8>> {
         let snapshot = guard(|| Ok(locked(&self.router).snapshot()))?;
         serde_json::to_vec(&snapshot).map_err(|error| PyValueError::new_err(error.to_string()))

@@ -14,6 +14,8 @@ use permits::{Permits, Reported, Reservation};
 
 pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
 
+/// Names of models kept from providers' lists.
+const MOST_LISTED: usize = 10_000;
 /// Share of capacity below which a saturated provider is free again (R12).
 const FREE_BELOW: f64 = 0.6;
 /// Share of capacity at which a provider is saturated (R12).
@@ -60,6 +62,8 @@ pub struct State {
     /// By group name and deployment slot.
     credits: FxHashMap<(ShareGroup, usize), f64>,
     permits: Permits,
+    /// Parameter counts by model name, as providers list them.
+    listed_sizes: FxHashMap<String, u64>,
     decisions: u64,
 }
 
@@ -101,6 +105,15 @@ impl State {
                 .push(DeploymentState { id: id.to_owned(), ..DeploymentState::default() });
             self.deployments.len() - 1
         })
+    }
+
+    /// Takes what providers say of their models' sizes; at most `MOST_LISTED` names are kept.
+    pub fn learn_sizes(&mut self, sizes: impl IntoIterator<Item = (String, u64)>) {
+        for (name, parameters) in sizes {
+            if self.listed_sizes.len() < MOST_LISTED || self.listed_sizes.contains_key(&name) {
+                self.listed_sizes.insert(name, parameters);
+            }
+        }
     }
 
     /// The number of the next decision of this process, from 1.
@@ -220,6 +233,10 @@ impl View for LiveView<'_> {
         slot.and_then(|slot| self.state.deployments.get(*slot))
             .map(|s| s.figures)
             .unwrap_or_default()
+    }
+
+    fn listed_size(&self, name: &str) -> Option<u64> {
+        self.state.listed_sizes.get(name).copied()
     }
 
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64 {

@@ -47,8 +47,8 @@ class WireProtocol(Protocol):
     def whole(self, call: UpstreamCall, body: bytes) -> Whole:
         """A whole answer, checked and translated. Raises UpstreamError or ValueError."""
 
-    def model_names(self, body: bytes) -> list[str]:
-        """Names in the answer to models_path. Raises ValueError."""
+    def models(self, body: bytes) -> dict[str, str | None]:
+        """Names and stated sizes in the answer to models_path. Raises ValueError."""
 
 
 class HttpConnector:
@@ -101,8 +101,8 @@ class HttpConnector:
         finally:
             exchange.close()
 
-    async def probe(self, timeout_s: float) -> list[str]:
-        """Names of the models the provider lists. Raises UpstreamError."""
+    async def probe(self, timeout_s: float) -> dict[str, str | None]:
+        """See types.Connector.probe."""
         limits = Limits(timeout_s, timeout_s, timeout_s, timeout_s)
         exchange = Exchange(self._failures, limits, stream=False)
         try:
@@ -112,7 +112,7 @@ class HttpConnector:
         finally:
             exchange.close()
         try:
-            return self._protocol.model_names(body)
+            return self._protocol.models(body)
         except ValueError as error:
             raise self._failures.unreadable(str(error)) from error
 

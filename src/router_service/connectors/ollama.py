@@ -49,11 +49,16 @@ class OllamaProtocol:
             return ollama_answer.embeddings(document, base64=_wants_base64(call.body))
         return ollama_answer.whole(document, self._writer(call))
 
-    def model_names(self, body: bytes) -> list[str]:
-        models = parse_object(body).get("models")
-        if not isinstance(models, list):
+    def models(self, body: bytes) -> dict[str, str | None]:
+        listed = parse_object(body).get("models")
+        if not isinstance(listed, list):
             raise ValueError('"models" is missing from the list of models')
-        return [name for model in models if (name := as_name(as_object(model).get("name")))]
+        models = [as_object(model) for model in listed]
+        return {
+            name: as_name(as_object(model.get("details")).get("parameter_size"))
+            for model in models
+            if (name := as_name(model.get("name")))
+        }
 
     def _writer(self, call: UpstreamCall) -> ollama_answer.Writer:
         created = int(self._wall_s())

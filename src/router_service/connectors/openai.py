@@ -75,11 +75,18 @@ class OpenAiProtocol:
             served_model=as_name(document.get("model")),
         )
 
-    def model_names(self, body: bytes) -> list[str]:
-        models = parse_object(body).get("data")
-        if not isinstance(models, list):
+    def models(self, body: bytes) -> dict[str, str | None]:
+        listed = parse_object(body).get("data")
+        if not isinstance(listed, list):
             raise ValueError('"data" is missing from the list of models')
-        return [name for model in models if (name := as_name(as_object(model).get("id")))]
+        models = [as_object(model) for model in listed]
+        return {name: _size(model) for model in models if (name := as_name(model.get("id")))}
+
+
+def _size(model: Document) -> str | None:
+    """llama.cpp's server states the parameter count; the others state none."""
+    parameters = as_object(model.get("meta")).get("n_params")
+    return str(parameters) if type(parameters) is int else None
 
 
 class OpenAiDecoder(StreamDecoder):

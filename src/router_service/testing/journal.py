@@ -54,7 +54,8 @@ class Entry:
 
 
 class Journal:
-    """The newest requests of one provider, oldest first."""
+    """The newest requests of one provider, oldest first. Looks at its pages (models, metrics,
+    health) are not kept: whoever watches a fleet takes them at times of his own."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=_ENTRIES)
@@ -66,7 +67,8 @@ class Journal:
     def open(self, method: str, path: str, headers: Mapping[str, str]) -> Entry:
         lowered = {name.lower(): value for name, value in headers.items()}
         entry = Entry(time.time(), method, path, lowered, "")
-        self._entries.append(entry)
+        if method == "POST":
+            self._entries.append(entry)
         return entry
 
     def clear(self) -> None:

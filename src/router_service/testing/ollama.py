@@ -132,7 +132,12 @@ _LOADED = {"expires_at": "2100-01-01T00:00:00Z", "size_vram": 4_000_000_000}
 
 def _listed(name: str) -> dict[str, Any]:
     digest = f"{count_tokens([name]):064x}"
-    details = {"format": "gguf", "family": "llama", "quantization_level": "Q4_K_M"}
+    details = {
+        "format": "gguf",
+        "family": "llama",
+        "parameter_size": "7.6B",
+        "quantization_level": "Q4_K_M",
+    }
     return {
         "name": name,
         "model": name,

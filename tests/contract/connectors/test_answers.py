@@ -202,7 +202,13 @@ async def test_client_headers_are_sent_but_not_those_of_the_connection(
 async def test_probe_lists_models(
     wire: Wire, upstream: ScriptedServer, connector: HttpConnector
 ) -> None:
-    models = {"data": [{"id": "a"}, {"id": "b"}], "models": [{"name": "a"}, {"name": "b"}]}
+    models = {
+        "data": [{"id": "a", "meta": {"n_params": 7_600_000_000}}, {"id": "b"}],
+        "models": [{"name": "a", "details": {"parameter_size": "7.6B"}}, {"name": "b"}],
+    }
     upstream.answer(sized(json.dumps(models).encode()))
-    assert await connector.probe(20.0) == ["a", "b"]
+    assert await connector.probe(20.0) in (
+        {"a": "7.6B", "b": None},
+        {"a": "7600000000", "b": None},
+    )
     assert upstream.requests[0].line.startswith("GET /")
