@@ -35,25 +35,3 @@ pub trait View {
     /// Smooth weighted round robin: what this deployment is owed, in requests.
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64;
 }
-
-/// A fleet at rest: nothing in flight, nothing out, nothing owed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct AtRest;
-
-impl View for AtRest {
-    fn provider(&self, _: ProviderId) -> ProviderFigures {
-        ProviderFigures::default()
-    }
-
-    fn deployment(&self, _: DeploymentId) -> DeploymentFigures {
-        DeploymentFigures::default()
-    }
-
-    fn listed_size(&self, _: &str) -> Option<u64> {
-        None
-    }
-
-    fn credit(&self, _: ShareGroup, _: DeploymentId) -> f64 {
-        0.0
-    }
-}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from router_service import connectors
+from router_service.connectors.credentials import read_credential
 from router_service.core import Router, Table, now_us, overlay, warm
 from router_service.faces.auth import Keys
 from router_service.faces.grpc.server import bind, create_grpc_server
@@ -183,7 +184,8 @@ def _base_urls(upstreams: dict[str, Upstream]) -> BaseUrl:
 
 def _secrets(table: Table, keys: dict[str, str]) -> list[str]:
     """Everything that must never show in a log line."""
-    upstream = [os.environ.get(provider.credential or "", "") for provider in table.providers]
+    sources = (provider.credential for provider in table.providers)
+    upstream = (read_credential(source, os.environ).key for source in sources)
     return [*keys, *filter(None, upstream)]
 
 

@@ -201,11 +201,6 @@ impl State {
     pub fn in_flight(&self) -> Vec<(&str, u32)> {
         self.providers.iter().map(|state| (state.id.as_str(), state.figures.in_flight)).collect()
     }
-
-    #[must_use]
-    pub fn live_permits(&self) -> usize {
-        self.permits.live()
-    }
 }
 
 /// What a weighted pick changes: each eligible member's share of one request, the chosen one first.

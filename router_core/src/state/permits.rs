@@ -83,11 +83,6 @@ impl Permits {
         expired
     }
 
-    #[must_use]
-    pub fn live(&self) -> usize {
-        self.live.len()
-    }
-
     fn remember(&mut self, permit: u64, reported: Reported) {
         self.ended.insert(permit, reported);
         self.ended_order.push_back(permit);
