@@ -117,6 +117,7 @@ impl Decision {
             "candidates": self.explain_candidates(),
             "notes": self.choice.notes.iter().map(Note::text).collect::<Vec<_>>(),
             "deprecated": self.deprecated(),
+            "basis": self.choice.basis.as_str(),
             "propensity": self.choice.propensity,
             "seed": self.seed,
         })

@@ -86,15 +86,21 @@ pub fn below_minimum(table: &Table, deployment: &Deployment, entry: &Capability)
 #[must_use]
 pub fn out(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> Option<Skip> {
     let provider = table.deployments.get(id).provider;
-    let until_us = view.deployment(id).out_until_us.max(view.provider(provider).out_until_us);
+    let until_us = view.deployment(id).standing.out_until_us;
+    let until_us = until_us.max(view.provider(provider).standing.out_until_us);
     (until_us > now_us).then_some(Skip::Out { until_us })
 }
 
-/// Whether the deployment's provider has a free slot.
+/// Whether the deployment and its provider can take one more request now: a free slot, and while
+/// they come back from a cooldown not more than they are trusted with.
 #[must_use]
-pub fn has_room(table: &Table, view: &impl View, id: DeploymentId) -> bool {
+pub fn has_room(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> bool {
     let provider = table.deployments.get(id).provider;
-    view.provider(provider).in_flight < table.providers.get(provider).capacity
+    let capacity = table.providers.get(provider).capacity;
+    let (whole, part) = (view.provider(provider), view.deployment(id));
+    let settings = &table.settings;
+    whole.standing.has_room(whole.in_flight, capacity, settings, now_us)
+        && part.standing.has_room(part.in_flight, capacity, settings, now_us)
 }
 
 impl Skip {

@@ -35,6 +35,17 @@ pub enum OutcomeClass {
     Deadline,
 }
 
+/// Whose fault an attempt's end was, and so whose breaker counts it (R13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// Nobody's we could route around: a success, the caller's own fault, or no verdict.
+    Nobody,
+    /// The deployment's: rate limits, missing models, slowness, 5xx.
+    Deployment,
+    /// The provider's: what stops every request to it alike.
+    Provider,
+}
+
 impl OutcomeClass {
     /// Every class with the name used on the wire and in Python.
     pub const NAMES: [(Self, &'static str); 15] = [
@@ -58,6 +69,45 @@ impl OutcomeClass {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(class, _)| *class)
+    }
+
+    #[must_use]
+    pub fn blame(self) -> Blame {
+        match self {
+            Self::RateLimited
+            | Self::ServerError
+            | Self::Unavailable
+            | Self::Silent
+            | Self::ModelMissing
+            | Self::StreamBroken => Blame::Deployment,
+            Self::Unreachable | Self::ConnectionReset | Self::Unauthorized => Blame::Provider,
+            Self::Success
+            | Self::ContextLength
+            | Self::ContentPolicy
+            | Self::InvalidRequest
+            | Self::Cancelled
+            | Self::Deadline => Blame::Nobody,
+        }
+    }
+
+    /// Whether the provider was reached and gave an answer of its own, good or bad.
+    #[must_use]
+    pub fn was_answered(self) -> bool {
+        !matches!(
+            self,
+            Self::Unreachable
+                | Self::ConnectionReset
+                | Self::Unauthorized
+                | Self::Silent
+                | Self::Cancelled
+                | Self::Deadline
+        )
+    }
+
+    /// Faults of the connection itself, after which an active probe may end a cooldown (R13).
+    #[must_use]
+    pub fn is_connection_fault(self) -> bool {
+        matches!(self, Self::Unreachable | Self::ConnectionReset)
     }
 
     #[must_use]

@@ -11,8 +11,9 @@ use crate::refusal::Refused;
 use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
 use crate::state::permits::Reported;
-use crate::state::{Bindings, LiveView, Snapshot, State};
-use crate::table::{DeploymentId, Table};
+use crate::state::{Bindings, Claim, LiveView, LoadSignal, Snapshot, State};
+use crate::status::status;
+use crate::table::{Deployment, DeploymentId, Table};
 use crate::walk::{Context, Failure, Step, Walk};
 
 /// A walk's permit outlives its deadline by this much, microseconds: it is released by the outcome,
@@ -35,6 +36,7 @@ pub struct Journey {
     table: Arc<Table>,
     bindings: Arc<Bindings>,
     deadline_us: u64,
+    stream: bool,
     holding: Option<u64>,
 }
 
@@ -68,12 +70,17 @@ impl Router {
         let Some(room) = decision.choice.plan.first().filter(|hop| !hop.full) else {
             return Ok(decision);
         };
-        let deployment = room.deployment;
-        let expires_us = now_us.saturating_add(self.table.settings.permit_ttl_us);
-        let (bindings, table) = (self.bindings.clone(), self.table.clone());
-        if let Some(permit) = self.reserve(&bindings, &table, deployment, expires_us) {
+        let claim = Claim {
+            provider: self.table.deployments.get(room.deployment).provider,
+            deployment: room.deployment,
+            expires_us: now_us.saturating_add(self.table.settings.permit_ttl_us),
+            stream: facts.stream,
+            watched: false,
+        };
+        let (bindings, settings) = (&self.bindings, &self.table.settings);
+        if let Some(permit) = self.state.reserve(bindings, &claim, settings, now_us) {
             decision.permit = self.permit_name(permit);
-            decision.permit_expires_us = expires_us;
+            decision.permit_expires_us = claim.expires_us;
         }
         Ok(decision)
     }
@@ -106,6 +113,7 @@ impl Router {
             table: self.table.clone(),
             bindings: self.bindings.clone(),
             deadline_us,
+            stream: facts.stream,
             holding: None,
         };
         self.resume(&mut journey, now_us);
@@ -120,11 +128,18 @@ impl Router {
         }
     }
 
+    /// The running attempt delivered its first content.
+    pub fn first_token(&mut self, journey: &Journey, now_us: u64) {
+        if let Some(permit) = journey.holding {
+            self.state.first_token(permit, &journey.table.settings, now_us);
+        }
+    }
+
     /// Ends the running attempt and sets the journey's next step.
     pub fn finish(&mut self, journey: &mut Journey, outcome: &Outcome, now_us: u64) {
         self.state.expire(now_us);
         if let Some(permit) = journey.holding.take() {
-            self.state.finish(permit, outcome, self.out_for_us(outcome), now_us);
+            self.state.finish(permit, outcome, &journey.table.settings, now_us);
             self.advance(journey, Some(outcome), now_us);
         }
     }
@@ -133,7 +148,7 @@ impl Router {
     pub fn abandon(&mut self, journey: &mut Journey, now_us: u64) {
         self.finish(journey, &Outcome::of(OutcomeClass::Cancelled), now_us);
         if let Some(step) = journey.walk.abandon() {
-            self.enter(journey, step);
+            self.enter(journey, step, now_us);
         }
     }
 
@@ -143,8 +158,7 @@ impl Router {
         let Some(permit) = self.permit_number(permit) else {
             return Reported::Unknown;
         };
-        let out_for = self.out_for_us(outcome);
-        self.state.finish(permit, outcome, out_for, now_us)
+        self.state.finish(permit, outcome, &self.table.settings, now_us)
     }
 
     /// Expires permits; returns how many.
@@ -168,14 +182,59 @@ impl Router {
         self.state.learn_sizes(sizes.into_iter().filter_map(read));
     }
 
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        self.state.snapshot()
+    /// What a provider itself says: its load, and with `loaded` the upstream names of the models it
+    /// holds ready. Believed until `until_us`; a name the table does not know is left out.
+    pub fn signal(
+        &mut self,
+        provider: &str,
+        signal: &LoadSignal,
+        loaded: Option<&[String]>,
+        until_us: u64,
+        now_us: u64,
+    ) {
+        let Some((id, _)) = self.table.providers.iter().find(|(_, known)| known.id == provider)
+        else {
+            return;
+        };
+        if let Some(slot) = self.bindings.provider(id) {
+            self.state.signal(slot, signal, until_us, now_us);
+        }
+        let Some(loaded) = loaded else { return };
+        // A passthrough serves whatever name is asked for, so nothing can be said of it.
+        let here =
+            |deployment: &Deployment| deployment.provider == id && deployment.model.is_some();
+        for (deployment, entry) in self.table.deployments.iter().filter(|(_, d)| here(d)) {
+            if let Some(slot) = self.bindings.deployment(deployment) {
+                self.state.warmth(slot, loaded.contains(&entry.upstream_model), until_us);
+            }
+        }
     }
 
-    /// Loads figures; returns the ids this table does not know.
+    /// Providers cooling down after faults of the connection: an active probe may end that.
+    #[must_use]
+    pub fn unreachable(&self, now_us: u64) -> Vec<&str> {
+        self.state.unreachable(now_us)
+    }
+
+    /// An active probe got through to a provider; its cooldown ends, and requests test it.
+    pub fn reachable(&mut self, provider: &str, now_us: u64) {
+        self.state.reached(provider, now_us);
+    }
+
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.state.snapshot(&self.table)
+    }
+
+    /// Loads figures; returns the ids and groups this table does not know.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Vec<String> {
-        self.state.restore(snapshot)
+        self.state.restore(snapshot, &self.table, &self.bindings)
+    }
+
+    /// What every provider and deployment is doing now.
+    #[must_use]
+    pub fn status(&self, now_us: u64) -> serde_json::Value {
+        status(&self.table, &self.state, &self.bindings, now_us)
     }
 
     #[must_use]
@@ -218,17 +277,6 @@ impl Router {
         }
     }
 
-    fn reserve(
-        &mut self,
-        bindings: &Bindings,
-        table: &Table,
-        deployment: DeploymentId,
-        expires_us: u64,
-    ) -> Option<u64> {
-        let provider = table.deployments.get(deployment).provider;
-        self.state.reserve(bindings, provider, deployment, expires_us)
-    }
-
     /// One turn of the walk: after an outcome, or after a wait.
     fn advance(&mut self, journey: &mut Journey, outcome: Option<&Outcome>, now_us: u64) {
         let view = LiveView { state: &self.state, bindings: &journey.bindings };
@@ -240,25 +288,32 @@ impl Router {
             }
             None => journey.walk.resume(&mut context),
         };
-        self.enter(journey, step);
+        self.enter(journey, step, now_us);
     }
 
     /// Reserves the slot of a try.
-    fn enter(&mut self, journey: &mut Journey, step: Step) {
+    fn enter(&mut self, journey: &mut Journey, step: Step, now_us: u64) {
         journey.step = match step {
-            Step::Try { hop } => self.enter_try(journey, hop),
+            Step::Try { hop } => self.enter_try(journey, hop, now_us),
             Step::Wait { us } => NextStep::Wait { us },
             Step::Done => NextStep::Done,
             Step::Fail { failure, surface } => NextStep::Fail { failure, surface },
         };
     }
 
-    fn enter_try(&mut self, journey: &mut Journey, hop: usize) -> NextStep {
-        let expires_us = journey.deadline_us.saturating_add(WALK_GRACE_US);
-        let deployment = journey.decision.choice.plan.get(hop).map(|hop| hop.deployment);
-        let reserved = deployment.and_then(|deployment| {
-            let (bindings, table) = (journey.bindings.clone(), journey.table.clone());
-            Some((self.reserve(&bindings, &table, deployment, expires_us)?, deployment))
+    fn enter_try(&mut self, journey: &mut Journey, hop: usize, now_us: u64) -> NextStep {
+        let hop = journey.decision.choice.plan.get(hop);
+        let reserved = hop.and_then(|hop| {
+            let claim = Claim {
+                provider: journey.table.deployments.get(hop.deployment).provider,
+                deployment: hop.deployment,
+                expires_us: journey.deadline_us.saturating_add(WALK_GRACE_US),
+                stream: journey.stream,
+                watched: true,
+            };
+            let settings = &journey.table.settings;
+            let permit = self.state.reserve(&journey.bindings, &claim, settings, now_us)?;
+            Some((permit, hop.deployment))
         });
         journey.holding = reserved.map(|(permit, _)| permit);
         match reserved {
@@ -269,11 +324,6 @@ impl Router {
             },
             None => NextStep::Fail { failure: Failure::PlanExhausted, surface: None },
         }
-    }
-
-    /// After a 429: for as long as it says, else for the configured time (R13).
-    fn out_for_us(&self, outcome: &Outcome) -> u64 {
-        outcome.retry_after_us.unwrap_or(self.table.settings.rate_limited_us)
     }
 
     fn permit_name(&self, permit: u64) -> String {

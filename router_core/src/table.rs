@@ -12,8 +12,10 @@ use crate::condition::{Condition, Variable};
 use crate::config::diagnostics::Diagnostic;
 use crate::facts::Features;
 use crate::ids::{Arena, Id};
+use crate::price::Price;
 use crate::settings::Settings;
-use crate::strategy::Strategy;
+use crate::state::SATURATED_AT;
+use crate::strategy::{Strategy, WeightFactors};
 
 pub type ProviderId = Id<Provider>;
 pub type ModelId = Id<Model>;
@@ -113,13 +115,15 @@ pub struct Provider {
     pub passthrough: DeploymentId,
 }
 
-/// What a provider charges, in US dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Price {
-    pub usd_per_request: f64,
-    pub usd_per_1k_prompt_tokens: f64,
-    pub usd_per_1k_completion_tokens: f64,
+impl Provider {
+    /// What a request with these tokens costs there, US dollars; nothing on one's own machines.
+    #[must_use]
+    pub fn cost_usd(&self, prompt_tokens: u32, completion_tokens: u32) -> f64 {
+        match self.location {
+            Location::Local => 0.0,
+            Location::Cloud => self.price.cost_usd(prompt_tokens, completion_tokens),
+        }
+    }
 }
 
 /// Time limits of one attempt, microseconds.
@@ -174,6 +178,8 @@ impl CapabilitySet {
 pub struct Deployment {
     /// Stable id, `model@provider`; `*@provider` for a passthrough.
     pub id: String,
+    /// Stable hash of the id.
+    pub key: u64,
     /// `None` for a passthrough: the requested name is the model.
     pub model: Option<ModelId>,
     pub provider: ProviderId,
@@ -283,11 +289,23 @@ pub struct StrategyParameters {
     pub saturation_threshold: f64,
     /// `context_based`: prompts longer than this, tokens, go to the longest context.
     pub context_threshold: u32,
+    /// `adaptive_weighted`: local members are told apart by the request's complexity.
+    pub by_complexity: bool,
+    /// Share of traffic for members that are not measured yet or not loaded, 0…0.5.
+    pub exploration: f64,
+    /// `usage_based`: what the score is made of.
+    pub weight_factors: WeightFactors,
 }
 
 impl Default for StrategyParameters {
     fn default() -> Self {
-        Self { saturation_threshold: 0.8, context_threshold: 4096 }
+        Self {
+            saturation_threshold: SATURATED_AT,
+            context_threshold: 4096,
+            by_complexity: false,
+            exploration: 0.05,
+            weight_factors: WeightFactors::default(),
+        }
     }
 }
 

@@ -263,8 +263,9 @@ impl Walk {
         Step::Wait { us: wait }
     }
 
-    /// The wait before a repeat is over. Where the slot has gone to someone else meanwhile, another
-    /// deployment serves, and where there is none the slot is waited for.
+    /// The wait before a repeat is over. Where the slot has gone to someone else meanwhile, or others
+    /// are testing whether the provider takes requests again, another deployment serves; where there
+    /// is none, or for a while where it would be a worse one, the slot is waited for.
     fn again<V: View>(&mut self, hop: usize, due_us: u64, context: &mut Context<'_, V>) -> Step {
         if context.now_us >= self.deadline_us {
             return self.fail(Failure::Deadline);
@@ -273,8 +274,14 @@ impl Walk {
             return self.try_hop(hop);
         }
         let waited_us = context.now_us.saturating_sub(due_us);
-        let alone = matches!(self.next(context), Next::Nothing);
-        if alone && !self.is_out(hop, context) && waited_us < ROOM_WAIT_US {
+        let longest_us = match self.next(context) {
+            Next::Nothing => ROOM_WAIT_US,
+            Next::Hop(next) if self.is_worse(next, hop, context) => {
+                context.table.settings.short_retry_after_us
+            }
+            Next::Hop(_) | Next::Full => 0,
+        };
+        if waited_us < longest_us && !self.is_out(hop, context) {
             return self.poll(context);
         }
         self.advance(context)
@@ -363,8 +370,9 @@ impl Walk {
     }
 
     fn ready<V: View>(&self, hop: usize, context: &Context<'_, V>) -> bool {
-        let room = |deployment: &DeploymentId| has_room(context.table, context.view, *deployment);
-        self.plan.get(hop).is_some_and(room) && !self.is_out(hop, context)
+        self.plan.get(hop).is_some_and(|deployment| {
+            has_room(context.table, context.view, *deployment, context.now_us)
+        })
     }
 
     fn is_out<V: View>(&self, hop: usize, context: &Context<'_, V>) -> bool {

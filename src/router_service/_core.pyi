@@ -100,6 +100,9 @@ class Table:
     @property
     def timeout_us(self) -> int: ...
     @property
+    def warm_check_timeout_us(self) -> int:
+        """How long a provider may take to say which models are loaded."""
+    @property
     def token_limit(self) -> int:
         """The largest token count any rule can tell apart; counting stops there."""
     def inspect(self, body: bytes, operation: str) -> Inspection:
@@ -250,7 +253,11 @@ class Decision:
     def deprecated(self) -> str | None:
         """The current name where a deprecated one was used."""
     @property
-    def propensity(self) -> float: ...
+    def basis(self) -> str:
+        """What decided on the first hop: strategy, affinity or exploration."""
+    @property
+    def propensity(self) -> float:
+        """Probability of the first hop under the state at the time, after all filters."""
     @property
     def seed(self) -> int: ...
     @property
@@ -362,6 +369,8 @@ class Router:
         """Decide and start the walk; its first step is in Walk.step. Raises DecisionError."""
     def finish(self, walk: Walk, outcome: Outcome, now_us: int) -> Step:
         """End the running attempt with its outcome, release its slot, and say what comes next."""
+    def first_token(self, walk: Walk, now_us: int) -> None:
+        """The running attempt delivered its first content."""
     def resume(self, walk: Walk, now_us: int) -> Step:
         """Go on after a wait."""
     def abandon(self, walk: Walk, now_us: int) -> None:
@@ -375,11 +384,34 @@ class Router:
     def learn_sizes(self, sizes: dict[str, str]) -> None:
         """Parameter counts by model name as providers list them ("7.6B", "7600000000"), for names
         that hold no size. What cannot be read is left out."""
+    def signal(
+        self,
+        provider: str,
+        now_us: int,
+        valid_for_us: int,
+        *,
+        running: int | None = None,
+        waiting: int | None = None,
+        cache_used: float | None = None,
+        loaded: Sequence[str] | None = None,
+    ) -> None:
+        """What a provider says of itself: requests running and waiting there (everybody's), share
+        of its cache for keys and values in use (0 to 1), upstream names of the models it holds
+        ready. None is what it does not tell. After valid_for_us it counts as unknown, not as zero.
+        An unknown provider is ignored.
+        """
+    def unreachable(self, now_us: int) -> list[str]:
+        """Ids of providers cooling down after faults of the connection: an active probe may end
+        that."""
+    def reachable(self, provider: str, now_us: int) -> None:
+        """An active probe got through: the cooldown ends, and a request at a time tests it."""
+    def status(self, now_us: int) -> bytes:
+        """What every provider and deployment is doing now, as JSON."""
     def snapshot(self) -> bytes:
         """State as versioned JSON."""
     def restore(self, snapshot: bytes) -> list[str]:
         """Load a snapshot's figures, for explanations and tests: no permit will give its in-flight
-        counts back. Returns the ids this table does not know. Raises ValueError for another
+        counts back. Returns the ids and share groups this table does not know. Raises ValueError for another
         version.
         """
     def in_flight(self) -> dict[str, int]:

@@ -74,7 +74,8 @@ impl<V: View> Conditions<'_, V> {
     }
 
     /// All local members of this pool are past their saturation threshold; false without any.
-    fn local_saturated(&self) -> bool {
+    #[must_use]
+    pub fn local_saturated(&self) -> bool {
         let Some(pool) = self.pool else { return false };
         let pool = self.table.pools.get(pool);
         let threshold = pool.parameters.saturation_threshold;
@@ -90,7 +91,7 @@ impl<V: View> Conditions<'_, V> {
     /// At the pool's own threshold, or within the hysteresis of the general one where that is higher.
     fn saturated(&self, id: ProviderId, threshold: f64) -> bool {
         let figures = self.view.provider(id);
-        let load = f64::from(figures.in_flight) / f64::from(self.table.providers.get(id).capacity);
+        let load = figures.load(self.table.providers.get(id).capacity, self.now_us);
         load >= threshold || (figures.saturated && threshold <= SATURATED_AT)
     }
 
@@ -128,8 +129,8 @@ impl<V: View> Conditions<'_, V> {
     fn takes_requests(&self, id: ProviderId, provider: &Provider) -> bool {
         provider.active
             && !self.assumed_failed.contains(&id)
-            && self.view.provider(id).out_until_us <= self.now_us
-            && has_room(self.table, self.view, provider.passthrough)
+            && self.view.provider(id).standing.out_until_us <= self.now_us
+            && has_room(self.table, self.view, provider.passthrough, self.now_us)
     }
 }
 

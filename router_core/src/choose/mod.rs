@@ -2,6 +2,7 @@
 //! and no generator and changes nothing, so a recorded view and seed give the same choice again.
 
 mod conditions;
+mod group;
 mod plan;
 mod scene;
 
@@ -11,7 +12,7 @@ use crate::facts::Facts;
 use crate::resolve::{resolve, Rule, Unresolved};
 use crate::rng::Rng;
 use crate::state::Charge;
-use crate::strategy::Strategy;
+use crate::strategy::{Basis, Strategy};
 use crate::table::{DeploymentId, Table};
 use crate::view::View;
 use plan::Planner;
@@ -33,7 +34,6 @@ pub struct Hop {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     Deprecated { used: String, current: String },
-    NotBuilt(Strategy),
     OverrideNotAllowed(String),
     NoRoom,
 }
@@ -45,10 +45,6 @@ impl Note {
             Self::Deprecated { used, current } => {
                 format!("the name {used} is deprecated; use {current}")
             }
-            Self::NotBuilt(strategy) => format!(
-                "strategy {} is not built yet; candidates are used in the order given",
-                strategy.as_str()
-            ),
             Self::OverrideNotAllowed(name) => format!(
                 "the strategy {name} asked for was ignored; \
                  router_settings.allow_strategy_override allows it"
@@ -68,6 +64,8 @@ pub struct Choice {
     /// First the chosen one. Full deployments come after all that have room.
     pub plan: Vec<Hop>,
     pub skipped: Vec<(DeploymentId, Skip)>,
+    /// What decided on the first hop.
+    pub basis: Basis,
     /// Probability of the first hop under this state, after all filters.
     pub propensity: f64,
     pub notes: Vec<Note>,
@@ -119,7 +117,7 @@ pub fn choose(
     let mut planner = Planner::new(&scene, asked);
     let mut rng = Rng::new(seed);
     planner.candidates(&mut rng);
-    planner.chain(&mut rng, &mut notes);
+    planner.chain(&mut rng);
     planner.finish(notes)
 }
 

@@ -1,18 +1,20 @@
 //! Builds the plan of one decision (B1): the rule's candidates in the order the strategy gives, then
 //! the fallback chain of the first, each deployment once, the incapable left out with their reasons.
 
+use super::group::Group;
 use super::scene::{Candidate, Scene};
 use super::{Choice, Hop, Note, Refusal};
 use crate::eligibility::{has_capability, has_room, Needs, Skip};
 use crate::facts::Features;
+use crate::rendezvous::stable_hash;
 use crate::resolve::{Candidates, Rule};
 use crate::rng::Rng;
 use crate::state::Charge;
-use crate::strategy::{by_complexity, by_context, order, Entry, Strategy};
+use crate::strategy::{by_complexity, by_context, order, Basis, Chance, Drawn, Strategy};
 use crate::table::{
     Capability, CapabilityId, ChainStep, DeploymentId, Member, ModelId, PoolId, ProviderId, Target,
 };
-use crate::view::{ShareGroup, View};
+use crate::view::View;
 
 pub struct Planner<'a, V> {
     scene: &'a Scene<'a, V>,
@@ -30,22 +32,11 @@ pub struct Planner<'a, V> {
     seen: Vec<bool>,
 }
 
-/// The first of one ordered group, how likely it was to be that, and what choosing it charges.
+/// The first of one ordered group, how it came to be that, and what choosing it charges.
 struct Pick {
     first: DeploymentId,
-    propensity: f64,
+    drawn: Drawn,
     charge: Option<Charge>,
-}
-
-/// How one group of candidates is judged and ordered.
-struct Group<'g> {
-    shares: ShareGroup,
-    strategy: Strategy,
-    same_model: bool,
-    /// The capability entry whose minimums apply.
-    minimum: Option<&'g Capability>,
-    /// False for a member of the fallback chain.
-    scored: bool,
 }
 
 impl<'a, V: View> Planner<'a, V> {
@@ -85,28 +76,17 @@ impl<'a, V: View> Planner<'a, V> {
     fn pool(&mut self, id: PoolId, rng: &mut Rng) {
         let pool = self.scene.table.pools.get(id);
         self.strategy = self.asked.unwrap_or(pool.strategy);
-        let group = Group {
-            shares: ShareGroup::Pool(id),
-            strategy: self.strategy,
-            same_model: false,
-            minimum: None,
-            scored: true,
-        };
-        self.group(self.scene.of_members(&pool.members, Some(id)), &group, rng);
+        let candidates = self.scene.of_members(&pool.members, Some(id));
+        let group = Group::of_pool(self.scene, id, pool, self.strategy, &candidates);
+        self.group(candidates, &group, rng);
         self.lead = self.first_model(&pool.members);
     }
 
     fn capability(&mut self, id: CapabilityId, rng: &mut Rng) {
         let entry = self.scene.table.capabilities.get(id);
         self.strategy = self.asked.unwrap_or(entry.strategy);
-        if self.strategy == Strategy::LeastLoaded {
-            let group = Group {
-                shares: ShareGroup::Capability(id),
-                strategy: self.strategy,
-                same_model: false,
-                minimum: Some(entry),
-                scored: true,
-            };
+        if self.strategy.compares_deployments() {
+            let group = Group::of_capability(id, entry, self.strategy);
             self.group(self.scene.of_members(&entry.members, None), &group, rng);
         } else {
             for (place, member) in self.member_order(entry).into_iter().enumerate() {
@@ -134,13 +114,12 @@ impl<'a, V: View> Planner<'a, V> {
             Target::Deployment(deployment) => vec![Candidate::alone(deployment)],
         };
         let model = self.scene.model_of(member.target);
-        let own_strategy = |model| self.scene.table.models.get(model).strategy;
-        let group = Group {
-            shares: model.map_or(ShareGroup::Capability(id), ShareGroup::Model),
-            strategy: model.map_or(Strategy::Direct, own_strategy),
-            same_model: true,
-            minimum: Some(entry),
-            scored: true,
+        let group = match model {
+            Some(model) => Group {
+                minimum: Some(entry),
+                ..Group::of_model(model, self.scene.table.models.get(model).strategy)
+            },
+            None => Group::of_capability(id, entry, Strategy::Direct),
         };
         self.group(candidates, &group, rng);
     }
@@ -185,7 +164,7 @@ impl<'a, V: View> Planner<'a, V> {
 
     // ── The fallback chain ──────────────────────────────────────────────────────────────────────
 
-    pub fn chain(&mut self, rng: &mut Rng, notes: &mut Vec<Note>) {
+    pub fn chain(&mut self, rng: &mut Rng) {
         let resolution = self.scene.resolution;
         let limit = resolution.capability.filter(|_| resolution.rule == Rule::Exact);
         self.needs = Needs::of(self.scene.facts, limit);
@@ -194,9 +173,6 @@ impl<'a, V: View> Planner<'a, V> {
             self.step(step, rng);
         }
         self.capable_first(start);
-        if !self.strategy.is_built() {
-            notes.push(Note::NotBuilt(self.strategy));
-        }
     }
 
     fn chain_steps(&self) -> Vec<&'a ChainStep> {
@@ -255,8 +231,7 @@ impl<'a, V: View> Planner<'a, V> {
     // ── Groups of deployments ───────────────────────────────────────────────────────────────────
 
     fn model(&mut self, model: ModelId, strategy: Strategy, scored: bool, rng: &mut Rng) {
-        let shares = ShareGroup::Model(model);
-        let group = Group { shares, strategy, same_model: true, minimum: None, scored };
+        let group = Group { scored, ..Group::of_model(model, strategy) };
         self.group(self.scene.of_model(model), &group, rng);
     }
 
@@ -265,8 +240,10 @@ impl<'a, V: View> Planner<'a, V> {
             Some(skip) => self.skip(deployment, skip),
             None if self.is_seen(deployment) => {}
             None => {
-                self.picks.push(Pick { first: deployment, propensity: 1.0, charge: None });
-                self.push(deployment, scored.then_some(1.0));
+                self.picks.push(Pick { first: deployment, drawn: Drawn::CERTAIN, charge: None });
+                let scene = self.scene;
+                let full = !has_room(scene.table, scene.view, deployment, scene.now_us);
+                self.push(deployment, scored.then_some(1.0), full);
             }
         }
     }
@@ -279,25 +256,33 @@ impl<'a, V: View> Planner<'a, V> {
             match self.scene.refuse(&self.needs, group.minimum, id) {
                 Some(skip) => self.skip(id, skip),
                 None if self.is_seen(id) => {}
-                None => {
-                    let same = group.same_model;
-                    entries.push(self.scene.entry(&candidate, &self.preferred, same, group.shares));
-                }
+                None => entries.push(self.scene.entry(&candidate, group, &self.preferred)),
             }
         }
-        let propensity = order(group.strategy, &mut entries, rng);
+        let drawn = order(group.strategy, &mut entries, &mut self.chance(group, rng));
         if let Some(first) = entries.first() {
-            let shared = group.strategy.keeps_shares() && entries.len() > 1;
-            let charge = shared.then(|| charge(group, &entries));
-            self.picks.push(Pick { first: first.deployment, propensity, charge });
+            // What a session or exploration chose is owed by nobody.
+            let shared = drawn.basis == Basis::Strategy && entries.len() > 1;
+            let charge = shared.then(|| group.charge(&entries)).flatten();
+            self.picks.push(Pick { first: first.deployment, drawn, charge });
         }
         for entry in &entries {
-            self.push(entry.deployment, group.scored.then_some(entry.score));
+            self.push(entry.deployment, group.scored.then_some(entry.score), entry.class.full);
         }
     }
 
-    fn push(&mut self, deployment: DeploymentId, score: Option<f64>) {
-        let full = !has_room(self.scene.table, self.scene.view, deployment);
+    fn chance<'c>(&self, group: &'c Group<'_>, rng: &'c mut Rng) -> Chance<'c> {
+        let sticky = self.scene.table.settings.session_affinity;
+        let session = self.scene.facts.session.as_deref().filter(|_| sticky);
+        Chance {
+            rng,
+            session: session.map(|session| stable_hash(&[session])),
+            scope: group.scope,
+            parameters: &group.parameters,
+        }
+    }
+
+    fn push(&mut self, deployment: DeploymentId, score: Option<f64>, full: bool) {
         if let Some(seen) = self.seen.get_mut(deployment.index()) {
             *seen = true;
         }
@@ -348,7 +333,7 @@ impl<'a, V: View> Planner<'a, V> {
             notes.push(Note::NoRoom);
         }
         let pick = self.picks.into_iter().find(|pick| pick.first == first);
-        let (propensity, charge) = pick.map_or((1.0, None), |pick| (pick.propensity, pick.charge));
+        let (drawn, charge) = pick.map_or((Drawn::CERTAIN, None), |pick| (pick.drawn, pick.charge));
         Ok(Choice {
             rule: self.scene.resolution.rule,
             matched,
@@ -356,25 +341,10 @@ impl<'a, V: View> Planner<'a, V> {
             band: self.scene.band,
             plan: self.plan,
             skipped: self.skipped,
-            propensity,
+            basis: drawn.basis,
+            propensity: drawn.propensity,
             notes,
             charge,
         })
-    }
-}
-
-/// Shares are kept among those that stood in the same class as the first, which is chosen.
-fn charge(group: &Group<'_>, entries: &[Entry]) -> Charge {
-    // `quality_based` shares among members whose conditions came out alike.
-    let alike = |entry: &Entry| {
-        let by_condition = group.strategy == Strategy::QualityBased;
-        (entry.class, by_condition.then_some(entry.condition))
-    };
-    let class = entries.first().map(alike);
-    let sharing = || entries.iter().filter(|entry| Some(alike(entry)) == class);
-    let total: f64 = sharing().map(|entry| entry.weight).sum();
-    Charge {
-        group: group.shares,
-        shares: sharing().map(|entry| (entry.deployment, entry.weight / total)).collect(),
     }
 }

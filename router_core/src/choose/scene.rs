@@ -2,16 +2,28 @@
 //! planner asks of them. Reads only.
 
 use super::conditions::Conditions;
-use crate::complexity::Band;
+use super::group::Group;
+use crate::complexity::{work_size, Band};
 use crate::condition::Condition;
-use crate::eligibility::{below_minimum, out, Needs, Skip};
+use crate::eligibility::{below_minimum, has_room, out, Needs, Skip};
 use crate::facts::{Cues, Facts};
 use crate::resolve::Resolution;
-use crate::strategy::Entry;
+use crate::strategy::{Class, Entry, Strategy};
 use crate::table::{
-    Capability, DeploymentId, Member, ModelId, PoolId, ProviderId, Table, Target, Tier,
+    Capability, DeploymentId, Location, Member, ModelId, PoolId, Provider, ProviderId, Table,
+    Target, Tier,
 };
-use crate::view::{ShareGroup, View};
+use crate::view::{prior_us, DeploymentFigures, View};
+
+/// Samples from which a deployment is judged by its own times.
+const SEEN_FROM: u32 = 3;
+
+/// What to expect of a deployment now.
+struct Expected {
+    latency_us: f64,
+    seen: bool,
+    success: f64,
+}
 
 pub struct Scene<'a, V> {
     pub table: &'a Table,
@@ -94,30 +106,79 @@ impl<V: View> Scene<'_, V> {
     pub fn entry(
         &self,
         candidate: &Candidate,
+        group: &Group<'_>,
         preferred: &[ProviderId],
-        same_model: bool,
-        group: ShareGroup,
     ) -> Entry {
-        let deployment = self.table.deployments.get(candidate.deployment);
-        let figures = self.view.provider(deployment.provider);
-        let capacity = self.table.providers.get(deployment.provider).capacity;
+        let id = candidate.deployment;
+        let deployment = self.table.deployments.get(id);
+        let provider = self.table.providers.get(deployment.provider);
+        let (settings, now_us) = (&self.table.settings, self.now_us);
+        let (whole, part) = (self.view.provider(deployment.provider), self.view.deployment(id));
         let place = preferred.iter().position(|provider| *provider == deployment.provider);
         let preference = place
-            .filter(|_| !figures.saturated)
+            .filter(|_| !whole.saturated)
             .and_then(|place| u8::try_from(place).ok())
             .unwrap_or(u8::MAX);
-        let class_preference = if same_model { preference } else { 0 };
+        let standing = whole.standing.weight_factor(settings, now_us)
+            * part.standing.weight_factor(settings, now_us);
+        let limit_us = provider.limits.first_token_us;
+        let measured = self.measured(part, group.strategy, provider);
         Entry {
-            deployment: candidate.deployment,
+            deployment: id,
             member: candidate.member,
-            weight: candidate.weight,
-            condition: candidate.condition,
-            load: f64::from(figures.in_flight) / f64::from(capacity.max(1)),
-            credit: self.view.credit(group, candidate.deployment),
-            class: (figures.in_flight >= capacity, deployment.priority, class_preference),
+            weight: candidate.weight * standing,
+            rank: group.rank(candidate),
+            class: Class {
+                full: !has_room(self.table, self.view, id, now_us),
+                stalled: part.stalled(provider.ttft_prior_us, limit_us, now_us),
+                overflowing: group.overflows
+                    && (provider.location == Location::Local || candidate.condition == Some(false)),
+                priority: deployment.priority,
+                cold: settings.prefer_warm && part.cold_until_us > now_us,
+                preference: if group.same_model { preference } else { 0 },
+            },
             preference,
+            load: whole.load(provider.capacity, now_us),
+            capacity: provider.capacity,
+            credit: self.view.credit(group.shares, id),
+            latency_us: measured.latency_us,
+            seen: measured.seen,
+            unproven: false,
+            awaited: part.waiting.anyone(),
+            success: measured.success,
+            reliability: (measured.success / provider.availability.max(f64::EPSILON)).min(1.0),
+            cost_usd: provider.cost_usd(self.facts.prompt_tokens, self.answer_tokens()),
+            key: deployment.key,
             score: 0.0,
         }
+    }
+
+    fn measured(
+        &self,
+        part: &DeploymentFigures,
+        strategy: Strategy,
+        provider: &Provider,
+    ) -> Expected {
+        let measured = match strategy {
+            Strategy::UsageBased => &part.published,
+            _ => &part.measured,
+        };
+        let stream = self.facts.stream;
+        let times = measured.of(stream);
+        let known_us = match times.samples {
+            0 => prior_us(provider.ttft_prior_us, stream),
+            _ => times.p95_us,
+        };
+        Expected {
+            latency_us: known_us.max(part.waiting_us(stream, self.now_us)).max(1) as f64,
+            seen: times.samples >= SEEN_FROM,
+            success: measured.success_rate(provider.availability),
+        }
+    }
+
+    /// Tokens of the answer to be expected, for its price.
+    fn answer_tokens(&self) -> u32 {
+        work_size(self.facts, &self.table.complexity).saturating_sub(self.facts.prompt_tokens)
     }
 
     // ── Conditions ──────────────────────────────────────────────────────────────────────────────
@@ -130,8 +191,21 @@ impl<V: View> Scene<'_, V> {
         pool: Option<PoolId>,
         assumed_failed: &[ProviderId],
     ) -> Option<bool> {
+        condition.map(|condition| self.conditions(pool, assumed_failed).hold(condition))
+    }
+
+    /// All local members of a pool are saturated.
+    pub fn local_saturated(&self, pool: PoolId) -> bool {
+        self.conditions(Some(pool), &[]).local_saturated()
+    }
+
+    fn conditions<'c>(
+        &'c self,
+        pool: Option<PoolId>,
+        assumed_failed: &'c [ProviderId],
+    ) -> Conditions<'c, V> {
         let capability = self.resolution.capability;
-        let conditions = Conditions {
+        Conditions {
             table: self.table,
             view: self.view,
             facts: self.facts,
@@ -140,8 +214,7 @@ impl<V: View> Scene<'_, V> {
             pool,
             assumed_failed,
             now_us: self.now_us,
-        };
-        condition.map(|condition| conditions.hold(condition))
+        }
     }
 
     /// The providers R7 prefers for this request, best first.

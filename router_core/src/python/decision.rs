@@ -120,6 +120,10 @@ impl PyDecision {
         self.0.deprecated()
     }
     #[getter]
+    fn basis(&self) -> &'static str {
+        self.0.choice.basis.as_str()
+    }
+    #[getter]
     fn propensity(&self) -> f64 {
         self.0.choice.propensity
     }

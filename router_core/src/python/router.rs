@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
 
 use crate::router::Router;
-use crate::state::{Snapshot, SNAPSHOT_VERSION};
+use crate::state::{LoadSignal, Snapshot, SNAPSHOT_VERSION};
 
 use super::decision::PyDecision;
 use super::errors::{guard, refused};
@@ -105,6 +105,13 @@ impl PyRouter {
         })
     }
 
+    fn first_token(&self, walk: &PyWalk, now_us: u64) -> PyResult<()> {
+        guard(|| {
+            locked(&self.router).first_token(&locked(&walk.0), now_us);
+            Ok(())
+        })
+    }
+
     fn resume(&self, walk: &PyWalk, now_us: u64) -> PyResult<PyStep> {
         guard(|| {
             let mut router = locked(&self.router);
@@ -143,6 +150,46 @@ impl PyRouter {
             locked(&self.router).learn_sizes(sizes);
             Ok(())
         })
+    }
+
+    #[allow(clippy::too_many_arguments)] // keyword arguments of a Python method
+    #[pyo3(signature = (provider, now_us, valid_for_us, *, running=None, waiting=None,
+                        cache_used=None, loaded=None))]
+    fn signal(
+        &self,
+        provider: &str,
+        now_us: u64,
+        valid_for_us: u64,
+        running: Option<u32>,
+        waiting: Option<u32>,
+        cache_used: Option<f64>,
+        loaded: Option<Vec<String>>,
+    ) -> PyResult<()> {
+        guard(|| {
+            let signal = LoadSignal { running, waiting, cache_used };
+            let until_us = now_us.saturating_add(valid_for_us);
+            let loaded = loaded.as_deref();
+            locked(&self.router).signal(provider, &signal, loaded, until_us, now_us);
+            Ok(())
+        })
+    }
+
+    fn unreachable(&self, now_us: u64) -> PyResult<Vec<String>> {
+        guard(|| {
+            let router = locked(&self.router);
+            Ok(router.unreachable(now_us).into_iter().map(str::to_owned).collect())
+        })
+    }
+
+    fn reachable(&self, provider: &str, now_us: u64) -> PyResult<()> {
+        guard(|| {
+            locked(&self.router).reachable(provider, now_us);
+            Ok(())
+        })
+    }
+
+    fn status(&self, now_us: u64) -> PyResult<Vec<u8>> {
+        guard(|| Ok(locked(&self.router).status(now_us).to_string().into_bytes()))
     }
 
     fn snapshot(&self) -> PyResult<Vec<u8>> {

@@ -221,6 +221,10 @@ impl PyTable {
         self.table.settings.timeout_us
     }
     #[getter]
+    fn warm_check_timeout_us(&self) -> u64 {
+        self.table.settings.warm_check_timeout_us
+    }
+    #[getter]
     fn token_limit(&self) -> u32 {
         self.token_limit
     }

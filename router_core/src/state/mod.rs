@@ -1,50 +1,38 @@
-//! The live state of the fleet: what is in flight, what is out and until when, what is owed to whom.
-//! Everything is keyed by stable string ids and changed by plain methods with time passed in.
+//! The live state of the fleet: what is in flight and waiting, what was measured, what is out and until
+//! when, what is owed to whom. Everything is keyed by stable string ids and changed by plain methods
+//! with time passed in.
 
+mod breaker;
 pub mod budget;
+mod deployment;
+mod live;
 pub mod permits;
+mod provider;
+mod shares;
 mod snapshot;
+mod waiting;
+mod window;
 
 use rustc_hash::FxHashMap;
 
 use crate::outcome::{Outcome, OutcomeClass};
+use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
-use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup, View};
+use crate::view::{DeploymentFigures, ProviderFigures};
+use deployment::{DeploymentState, Ended};
 use permits::{Permits, Reported, Reservation};
+use provider::ProviderState;
+use shares::Shares;
 
+pub use live::LiveView;
+pub use provider::{LoadSignal, SATURATED_AT};
+pub use shares::Charge;
 pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
 
 /// Names of models kept from providers' lists.
 const MOST_LISTED: usize = 10_000;
-/// Share of capacity below which a saturated provider is free again (R12).
-const FREE_BELOW: f64 = 0.6;
-/// Share of capacity at which a provider is saturated (R12).
-pub const SATURATED_AT: f64 = 0.8;
-
-#[derive(Debug, Clone, Default)]
-struct ProviderState {
-    id: String,
-    capacity: u32,
-    figures: ProviderFigures,
-}
-
-impl ProviderState {
-    fn in_flight_changed(&mut self) {
-        let used = f64::from(self.figures.in_flight);
-        let capacity = f64::from(self.capacity);
-        if used >= SATURATED_AT * capacity {
-            self.figures.saturated = true;
-        } else if used < FREE_BELOW * capacity {
-            self.figures.saturated = false;
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default)]
-struct DeploymentState {
-    id: String,
-    figures: DeploymentFigures,
-}
+/// Between two looks for what has become too old, microseconds.
+const SWEEP_EVERY_US: u64 = 1_000_000;
 
 /// Where the entries of one table stand in the state.
 #[derive(Debug, Default)]
@@ -53,35 +41,56 @@ pub struct Bindings {
     deployments: Vec<usize>,
 }
 
+impl Bindings {
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<usize> {
+        self.providers.get(id.index()).copied()
+    }
+
+    #[must_use]
+    pub fn deployment(&self, id: DeploymentId) -> Option<usize> {
+        self.deployments.get(id.index()).copied()
+    }
+}
+
+/// What a slot is taken for.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    pub provider: ProviderId,
+    pub deployment: DeploymentId,
+    pub expires_us: u64,
+    pub stream: bool,
+    /// Its first token and end will be told of as they happen, so its wait can count. A `Route`
+    /// caller tells of both only at the end.
+    pub watched: bool,
+}
+
 #[derive(Debug, Default)]
 pub struct State {
     providers: Vec<ProviderState>,
     deployments: Vec<DeploymentState>,
     provider_slots: FxHashMap<String, usize>,
     deployment_slots: FxHashMap<String, usize>,
-    /// By group name and deployment slot.
-    credits: FxHashMap<(ShareGroup, usize), f64>,
+    shares: Shares,
     permits: Permits,
     /// Parameter counts by model name, as providers list them.
     listed_sizes: FxHashMap<String, u64>,
     decisions: u64,
+    swept_us: u64,
 }
 
 impl State {
     /// Finds or makes the slots of a table's providers and deployments. Slots are never removed, so
     /// permits of an older table keep pointing at what they reserved.
     pub fn bind(&mut self, table: &Table) -> Bindings {
-        // Credits belong to a table's groups; a new table starts its shares afresh.
-        self.credits.clear();
+        self.shares.clear();
+        let providers = table.providers.iter();
+        let deployments = table.deployments.iter();
         Bindings {
-            providers: table
-                .providers
-                .iter()
+            providers: providers
                 .map(|(_, provider)| self.bind_provider(&provider.id, provider.capacity))
                 .collect(),
-            deployments: table
-                .deployments
-                .iter()
+            deployments: deployments
                 .map(|(_, deployment)| self.bind_deployment(&deployment.id))
                 .collect(),
         }
@@ -89,20 +98,19 @@ impl State {
 
     fn bind_provider(&mut self, id: &str, capacity: u32) -> usize {
         let slot = *self.provider_slots.entry(id.to_owned()).or_insert_with(|| {
-            self.providers.push(ProviderState { id: id.to_owned(), ..ProviderState::default() });
+            self.providers.push(ProviderState::new(id));
             self.providers.len() - 1
         });
+        let swept_us = self.swept_us;
         if let Some(state) = self.providers.get_mut(slot) {
-            state.capacity = capacity;
-            state.in_flight_changed();
+            state.set_capacity(capacity, swept_us);
         }
         slot
     }
 
     fn bind_deployment(&mut self, id: &str) -> usize {
         *self.deployment_slots.entry(id.to_owned()).or_insert_with(|| {
-            self.deployments
-                .push(DeploymentState { id: id.to_owned(), ..DeploymentState::default() });
+            self.deployments.push(DeploymentState::new(id));
             self.deployments.len() - 1
         })
     }
@@ -122,21 +130,51 @@ impl State {
         self.decisions
     }
 
+    // ── Slots ───────────────────────────────────────────────────────────────────────────────────
+
     /// Takes a slot; the permit gives it back exactly once.
     pub fn reserve(
         &mut self,
         bindings: &Bindings,
-        provider: ProviderId,
-        deployment: DeploymentId,
-        expires_us: u64,
+        claim: &Claim,
+        settings: &Settings,
+        now_us: u64,
     ) -> Option<u64> {
-        let provider = *bindings.providers.get(provider.index())?;
-        let deployment = *bindings.deployments.get(deployment.index())?;
-        let state = self.providers.get_mut(provider)?;
-        state.figures.in_flight += 1;
-        state.in_flight_changed();
-        self.deployments.get_mut(deployment)?.figures.in_flight += 1;
-        Some(self.permits.issue(Reservation { deployment, provider, expires_us }))
+        let provider = bindings.provider(claim.provider)?;
+        let deployment = bindings.deployment(claim.deployment)?;
+        let provider_state = self.providers.get_mut(provider)?;
+        let deployment_state = self.deployments.get_mut(deployment)?;
+        let permit = self.permits.issue(Reservation {
+            deployment,
+            provider,
+            begun_us: now_us,
+            expires_us: claim.expires_us,
+            stream: claim.stream,
+            first_token_seen: false,
+            probes_deployment: deployment_state.reserve(settings, now_us),
+            probes_provider: provider_state.reserve(settings, now_us),
+        });
+        if claim.watched {
+            deployment_state.wait(permit, claim.stream, now_us);
+        }
+        Some(permit)
+    }
+
+    /// The first content of a request under way; harmless for one that ended or was told before.
+    pub fn first_token(&mut self, permit: u64, settings: &Settings, now_us: u64) {
+        let Some(reservation) = self.permits.get_mut(permit) else { return };
+        if std::mem::replace(&mut reservation.first_token_seen, true) {
+            return;
+        }
+        let reservation = *reservation;
+        let age_us = now_us.saturating_sub(reservation.begun_us);
+        if let Some(state) = self.deployments.get_mut(reservation.deployment) {
+            state.stop_waiting(permit, reservation.stream);
+            state.first_token(reservation.stream, age_us, settings, now_us);
+        }
+        if let Some(state) = self.providers.get_mut(reservation.provider) {
+            state.alive(settings, now_us);
+        }
     }
 
     /// Ends a permit with what was learnt.
@@ -144,98 +182,123 @@ impl State {
         &mut self,
         permit: u64,
         outcome: &Outcome,
-        out_for_us: u64,
+        settings: &Settings,
         now_us: u64,
     ) -> Reported {
         match self.permits.end(permit) {
             Ok(reservation) => {
-                self.release(reservation);
-                if outcome.class == OutcomeClass::RateLimited {
-                    self.take_out(reservation.deployment, now_us.saturating_add(out_for_us));
-                }
+                self.release(permit, reservation, now_us);
+                self.learn(reservation, outcome, settings, now_us);
                 Reported::Accepted
             }
             Err(reported) => reported,
         }
     }
 
-    /// Ends the permits whose time is up; returns how many.
+    fn learn(
+        &mut self,
+        reservation: Reservation,
+        outcome: &Outcome,
+        settings: &Settings,
+        now_us: u64,
+    ) {
+        let Reservation { provider, deployment, .. } = reservation;
+        let (Some(provider), Some(state)) =
+            (self.providers.get_mut(provider), self.deployments.get_mut(deployment))
+        else {
+            return;
+        };
+        let ended = Ended {
+            stream: reservation.stream,
+            age_us: now_us.saturating_sub(reservation.begun_us),
+            first_token_seen: reservation.first_token_seen,
+        };
+        state.learn(outcome, ended, settings, now_us);
+        provider.learn(outcome.class, settings, now_us);
+        if outcome.class == OutcomeClass::RateLimited {
+            // For as long as it says, else for the configured time (R13).
+            let out_us = outcome.retry_after_us.unwrap_or(settings.rate_limited_us);
+            let until_us = now_us.saturating_add(out_us);
+            state.rate_limited(until_us, now_us);
+            provider.rate_limited(deployment, until_us, now_us);
+        }
+    }
+
+    /// Ends the permits whose time is up, and from time to time drops what is too old to judge by;
+    /// returns how many permits ended.
     pub fn expire(&mut self, now_us: u64) -> usize {
         let expired = self.permits.expire(now_us);
-        for reservation in &expired {
-            self.release(*reservation);
+        for (permit, reservation) in &expired {
+            self.release(*permit, *reservation, now_us);
+        }
+        if now_us >= self.swept_us.saturating_add(SWEEP_EVERY_US) {
+            self.swept_us = now_us;
+            self.providers.iter_mut().for_each(|state| state.forget(now_us));
+            self.deployments.iter_mut().for_each(|state| state.forget(now_us));
         }
         expired.len()
     }
 
-    fn release(&mut self, reservation: Reservation) {
+    fn release(&mut self, permit: u64, reservation: Reservation, now_us: u64) {
         if let Some(state) = self.providers.get_mut(reservation.provider) {
-            state.figures.in_flight = state.figures.in_flight.saturating_sub(1);
-            state.in_flight_changed();
+            state.release(reservation.probes_provider, now_us);
         }
         if let Some(state) = self.deployments.get_mut(reservation.deployment) {
-            state.figures.in_flight = state.figures.in_flight.saturating_sub(1);
+            state.stop_waiting(permit, reservation.stream);
+            state.release(reservation.probes_deployment);
         }
     }
 
-    /// A cooldown's end only moves later (R13).
-    fn take_out(&mut self, deployment: usize, until_us: u64) {
-        if let Some(state) = self.deployments.get_mut(deployment) {
-            state.figures.out_until_us = state.figures.out_until_us.max(until_us);
-        }
-    }
-
-    /// Smooth weighted round robin after a pick: everyone earns its share, the chosen pays one.
+    /// Smooth weighted round robin after a pick.
     pub fn charge(&mut self, bindings: &Bindings, charge: &Charge) {
-        for (deployment, share) in &charge.shares {
-            let Some(slot) = bindings.deployments.get(deployment.index()) else { continue };
-            *self.credits.entry((charge.group, *slot)).or_insert(0.0) += share;
-        }
-        let chosen = charge.shares.first().and_then(|(id, _)| bindings.deployments.get(id.index()));
-        if let Some(slot) = chosen {
-            *self.credits.entry((charge.group, *slot)).or_insert(0.0) -= 1.0;
+        self.shares.charge(bindings, charge);
+    }
+
+    // ── What providers say, and whether they can be reached ─────────────────────────────────────
+
+    /// Takes a provider's own figures of its load.
+    pub fn signal(&mut self, provider: usize, signal: &LoadSignal, until_us: u64, now_us: u64) {
+        if let Some(state) = self.providers.get_mut(provider) {
+            state.signal(signal, until_us, now_us);
         }
     }
+
+    /// Takes whether a deployment's model is loaded.
+    pub fn warmth(&mut self, deployment: usize, loaded: bool, until_us: u64) {
+        if let Some(state) = self.deployments.get_mut(deployment) {
+            state.warmth(loaded, until_us);
+        }
+    }
+
+    /// Providers that cool down after faults of the connection, which an active probe may end.
+    #[must_use]
+    pub fn unreachable(&self, now_us: u64) -> Vec<&str> {
+        let out = self.providers.iter().filter(|state| state.may_be_probed(now_us));
+        out.map(|state| state.id.as_str()).collect()
+    }
+
+    /// An active probe got through to a provider.
+    pub fn reached(&mut self, provider: &str, now_us: u64) {
+        let slot = self.provider_slots.get(provider);
+        if let Some(state) = slot.and_then(|slot| self.providers.get_mut(*slot)) {
+            state.reached(now_us);
+        }
+    }
+
+    // ── Looking ─────────────────────────────────────────────────────────────────────────────────
 
     #[must_use]
     pub fn in_flight(&self) -> Vec<(&str, u32)> {
         self.providers.iter().map(|state| (state.id.as_str(), state.figures.in_flight)).collect()
     }
-}
 
-/// What a weighted pick changes: each eligible member's share of one request, the chosen one first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Charge {
-    pub group: ShareGroup,
-    pub shares: Vec<(DeploymentId, f64)>,
-}
-
-/// The live state as a decision sees it.
-#[derive(Clone, Copy)]
-pub struct LiveView<'s> {
-    pub state: &'s State,
-    pub bindings: &'s Bindings,
-}
-
-impl View for LiveView<'_> {
-    fn provider(&self, id: ProviderId) -> ProviderFigures {
-        let slot = self.bindings.providers.get(id.index());
-        slot.and_then(|slot| self.state.providers.get(*slot)).map(|s| s.figures).unwrap_or_default()
+    #[must_use]
+    pub fn provider_figures(&self, slot: usize) -> Option<&ProviderFigures> {
+        self.providers.get(slot).map(|state| &state.figures)
     }
 
-    fn deployment(&self, id: DeploymentId) -> DeploymentFigures {
-        let slot = self.bindings.deployments.get(id.index());
-        slot.and_then(|slot| self.state.deployments.get(*slot))
-            .map(|s| s.figures)
-            .unwrap_or_default()
-    }
-
-    fn listed_size(&self, name: &str) -> Option<u64> {
-        self.state.listed_sizes.get(name).copied()
-    }
-
-    fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64 {
-        let slot = self.bindings.deployments.get(id.index());
-        slot.and_then(|slot| self.state.credits.get(&(group, *slot))).copied().unwrap_or(0.0)
+    #[must_use]
+    pub fn deployment_figures(&self, slot: usize) -> Option<&DeploymentFigures> {
+        self.deployments.get(slot).map(|state| &state.figures)
     }
 }

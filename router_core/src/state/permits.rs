@@ -14,7 +14,14 @@ const REMEMBERED: usize = 16_384;
 pub struct Reservation {
     pub deployment: usize,
     pub provider: usize,
+    pub begun_us: u64,
     pub expires_us: u64,
+    pub stream: bool,
+    /// Its first token has been told of.
+    pub first_token_seen: bool,
+    /// It tests a half-open deployment, a half-open provider.
+    pub probes_deployment: bool,
+    pub probes_provider: bool,
 }
 
 /// What became of a report.
@@ -55,6 +62,11 @@ impl Permits {
         self.last
     }
 
+    /// A live permit's reservation.
+    pub fn get_mut(&mut self, permit: u64) -> Option<&mut Reservation> {
+        self.live.get_mut(&permit)
+    }
+
     /// Ends a live permit; `Err` says why there is nothing to end.
     pub fn end(&mut self, permit: u64) -> Result<Reservation, Reported> {
         match self.live.remove(&permit) {
@@ -67,7 +79,7 @@ impl Permits {
     }
 
     /// Ends and returns the permits whose time is up.
-    pub fn expire(&mut self, now_us: u64) -> Vec<Reservation> {
+    pub fn expire(&mut self, now_us: u64) -> Vec<(u64, Reservation)> {
         let mut expired = Vec::new();
         while let Some(Reverse((expires_us, permit))) = self.expiries.peek().copied() {
             if expires_us > now_us {
@@ -76,7 +88,7 @@ impl Permits {
             self.expiries.pop();
             if let Some(reservation) = self.live.remove(&permit) {
                 self.remember(permit, Reported::Expired);
-                expired.push(reservation);
+                expired.push((permit, reservation));
             }
         }
         self.compact();
@@ -108,7 +120,16 @@ mod tests {
     use super::*;
 
     fn slot(expires_us: u64) -> Reservation {
-        Reservation { deployment: 0, provider: 0, expires_us }
+        Reservation {
+            deployment: 0,
+            provider: 0,
+            begun_us: 0,
+            expires_us,
+            stream: false,
+            first_token_seen: false,
+            probes_deployment: false,
+            probes_provider: false,
+        }
     }
 
     #[test]

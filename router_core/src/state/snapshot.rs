@@ -1,77 +1,113 @@
 //! The state as versioned JSON: golden cases, the `--state` file and what replicas exchange are this
-//! one shape. In-flight counts are shown but never loaded into a live router: permits own them.
+//! one shape. A figure left out counts as that of an idle, healthy fleet.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::State;
+use super::{Bindings, State};
+use crate::table::{DeploymentId, Table};
+use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup};
 
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
     pub version: u32,
     #[serde(default)]
-    pub providers: BTreeMap<String, Figures>,
+    pub providers: BTreeMap<String, ProviderFigures>,
     #[serde(default)]
-    pub deployments: BTreeMap<String, Figures>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Figures {
-    pub in_flight: u32,
-    /// Wall-anchored microseconds.
-    pub out_until_us: u64,
+    pub deployments: BTreeMap<String, DeploymentFigures>,
+    /// Requests owed by group (`pool general-chat`) and deployment id.
+    #[serde(default)]
+    pub shares: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
 impl State {
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        let providers = self.providers.iter().map(|state| {
-            let figures = &state.figures;
-            let row = Figures { in_flight: figures.in_flight, out_until_us: figures.out_until_us };
-            (state.id.clone(), row)
-        });
-        let deployments = self.deployments.iter().map(|state| {
-            let figures = &state.figures;
-            let row = Figures { in_flight: figures.in_flight, out_until_us: figures.out_until_us };
-            (state.id.clone(), row)
-        });
+    pub fn snapshot(&self, table: &Table) -> Snapshot {
+        let providers = self.providers.iter().map(|state| (state.id.clone(), state.figures));
+        let deployments = self.deployments.iter().map(|state| (state.id.clone(), state.figures));
+        let mut shares = BTreeMap::<String, BTreeMap<String, f64>>::new();
+        for (group, slot, credit) in self.shares.iter() {
+            if let Some(state) = self.deployments.get(slot) {
+                let owed = shares.entry(group_name(group, table)).or_default();
+                owed.insert(state.id.clone(), credit);
+            }
+        }
         Snapshot {
             version: SNAPSHOT_VERSION,
             providers: providers.collect(),
             deployments: deployments.collect(),
+            shares,
         }
     }
 
     /// Loads a snapshot as it stands, in-flight counts included: for explanations and tests, where no
-    /// permit will ever give a slot back. Ids the state does not know are returned.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Vec<String> {
+    /// permit will ever give a slot back. Ids and groups the state does not know are returned.
+    pub fn restore(
+        &mut self,
+        snapshot: &Snapshot,
+        table: &Table,
+        bindings: &Bindings,
+    ) -> Vec<String> {
         let mut unknown = Vec::new();
-        for (id, row) in &snapshot.providers {
+        for (id, figures) in &snapshot.providers {
             let slot = self.provider_slots.get(id);
             match slot.and_then(|slot| self.providers.get_mut(*slot)) {
-                Some(state) => {
-                    state.figures.in_flight = row.in_flight;
-                    state.figures.out_until_us = row.out_until_us;
-                    state.in_flight_changed();
-                }
+                Some(state) => state.restore(*figures, self.swept_us),
                 None => unknown.push(id.clone()),
             }
         }
-        for (id, row) in &snapshot.deployments {
+        for (id, figures) in &snapshot.deployments {
             let slot = self.deployment_slots.get(id);
             match slot.and_then(|slot| self.deployments.get_mut(*slot)) {
-                Some(state) => {
-                    state.figures.in_flight = row.in_flight;
-                    state.figures.out_until_us = row.out_until_us;
-                }
+                Some(state) => state.figures = *figures,
                 None => unknown.push(id.clone()),
             }
         }
+        self.restore_shares(snapshot, table, bindings, &mut unknown);
         unknown
+    }
+
+    fn restore_shares(
+        &mut self,
+        snapshot: &Snapshot,
+        table: &Table,
+        bindings: &Bindings,
+        unknown: &mut Vec<String>,
+    ) {
+        let groups: BTreeMap<String, ShareGroup> =
+            groups(table).map(|group| (group_name(group, table), group)).collect();
+        let ids: BTreeMap<&str, DeploymentId> =
+            table.deployments.iter().map(|(id, deployment)| (deployment.id.as_str(), id)).collect();
+        for (name, owed) in &snapshot.shares {
+            let Some(group) = groups.get(name) else {
+                unknown.push(name.clone());
+                continue;
+            };
+            for (id, credit) in owed {
+                match ids.get(id.as_str()).and_then(|id| bindings.deployment(*id)) {
+                    Some(slot) => self.shares.set(*group, slot, *credit),
+                    None => unknown.push(id.clone()),
+                }
+            }
+        }
+    }
+}
+
+fn groups(table: &Table) -> impl Iterator<Item = ShareGroup> + '_ {
+    let models = table.models.iter().map(|(id, _)| ShareGroup::Model(id));
+    let pools = table.pools.iter().map(|(id, _)| ShareGroup::Pool(id));
+    let capabilities = table.capabilities.iter().map(|(id, _)| ShareGroup::Capability(id));
+    models.chain(pools).chain(capabilities)
+}
+
+fn group_name(group: ShareGroup, table: &Table) -> String {
+    match group {
+        ShareGroup::Model(id) => format!("model {}", table.models.get(id).name),
+        ShareGroup::Pool(id) => format!("pool {}", table.pools.get(id).name),
+        ShareGroup::Capability(id) => format!("capability {}", table.capabilities.get(id).name),
     }
 }

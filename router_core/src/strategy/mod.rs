@@ -1,22 +1,28 @@
 //! How one candidate is ordered before another (R11). Each strategy is a pure function in a file of
-//! its own; this file names them, says which are built, and holds what they have in common: classes,
-//! ties and the probability of the choice.
+//! its own; this file names them and applies one to the candidates, class by class.
 
+pub mod adaptive_weighted;
 mod complexity_based;
 mod context_based;
+mod entry;
+mod fastest_response;
 mod least_loaded;
-mod quality_based;
+mod most_capacity;
+pub mod quality_based;
 mod round_robin;
+mod score;
 mod simple_shuffle;
+mod usage_based;
 mod weighted;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rng::Rng;
-use crate::table::DeploymentId;
-
 pub use complexity_based::by_complexity;
 pub use context_based::by_context;
+pub use entry::{Basis, Chance, Class, Drawn, Entry, Scope};
+pub use usage_based::WeightFactors;
+
+use score::{by_score, explore};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -78,109 +84,94 @@ impl Strategy {
         Self::NAMES.iter().map(|(_, name)| *name).collect()
     }
 
-    /// False for a strategy that uses the order given until its work comes.
-    #[must_use]
-    pub fn is_built(self) -> bool {
-        !matches!(
-            self,
-            Self::UsageBased | Self::FastestResponse | Self::MostCapacity | Self::AdaptiveWeighted
-        )
-    }
-
     /// Whether picks keep exact shares over time, which the state must account for.
     #[must_use]
     pub fn keeps_shares(self) -> bool {
-        matches!(self, Self::Weighted | Self::RoundRobin | Self::QualityBased)
+        matches!(
+            self,
+            Self::Weighted | Self::RoundRobin | Self::QualityBased | Self::AdaptiveWeighted
+        )
+    }
+
+    /// Whether it goes by measured times, so that the unmeasured must be explored.
+    #[must_use]
+    pub fn measures(self) -> bool {
+        matches!(self, Self::FastestResponse | Self::UsageBased)
+    }
+
+    /// Whether it looks at deployments one by one, and so across the members of a capability.
+    #[must_use]
+    pub fn compares_deployments(self) -> bool {
+        matches!(
+            self,
+            Self::LeastLoaded | Self::UsageBased | Self::FastestResponse | Self::MostCapacity
+        )
     }
 }
 
-/// One candidate deployment with the figures strategies read.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    pub deployment: DeploymentId,
-    /// Place in the order given: member of the capability or pool.
-    pub member: usize,
-    pub weight: f64,
-    /// The member has a condition, and whether it holds; `None` without one.
-    pub condition: Option<bool>,
-    /// In flight over capacity of the provider, at least 0.
-    pub load: f64,
-    /// What smooth weighted round robin owes it, requests.
-    pub credit: f64,
-    /// Classes are used up in order: 0 before 1. Room, then priority, then preference (R7).
-    pub class: (bool, u8, u8),
-    /// R7 among entries the strategy ranks equal; smaller first.
-    pub preference: u8,
-    /// Set by the strategy, 0…1, larger is better.
-    pub score: f64,
-}
-
-/// Orders entries in place, best first, and returns the probability with which the first of them
-/// was to come first.
-pub fn order(strategy: Strategy, entries: &mut [Entry], rng: &mut Rng) -> f64 {
+/// Orders entries in place, best first, and returns how the first of them came to be that.
+pub fn order(strategy: Strategy, entries: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     if let [only] = entries {
         only.score = 1.0;
-        return 1.0;
+        return Drawn::CERTAIN;
     }
-    entries.sort_by_key(|entry| entry.class);
+    if strategy.measures() {
+        expect_no_miracles(entries);
+    }
+    entries.sort_by_key(|entry| (entry.class, entry.rank));
     let mut first = None;
-    for class in entries.chunk_by_mut(|a, b| a.class == b.class) {
-        let propensity = order_class(strategy, class, rng);
-        first.get_or_insert(propensity);
+    for class in entries.chunk_by_mut(|a, b| (a.class, a.rank) == (b.class, b.rank)) {
+        let drawn = order_class(strategy, class, chance);
+        first.get_or_insert(drawn);
     }
-    first.unwrap_or(1.0)
+    explore(entries, first.unwrap_or(Drawn::CERTAIN), chance)
 }
 
-fn order_class(strategy: Strategy, class: &mut [Entry], rng: &mut Rng) -> f64 {
+fn order_class(strategy: Strategy, class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     match strategy {
-        Strategy::RoundRobin => round_robin::order(class, rng),
-        Strategy::Weighted => weighted::order(class, rng),
-        Strategy::SimpleShuffle => simple_shuffle::order(class, rng),
-        Strategy::LeastLoaded => least_loaded::order(class, rng),
-        Strategy::QualityBased => quality_based::order(class, rng),
-        Strategy::Direct
-        | Strategy::ComplexityBased
-        | Strategy::ContextBased
-        | Strategy::UsageBased
-        | Strategy::FastestResponse
-        | Strategy::MostCapacity
-        | Strategy::AdaptiveWeighted => as_given(class, rng),
+        Strategy::RoundRobin => round_robin::order(class, chance),
+        Strategy::Weighted => weighted::order(class, chance),
+        Strategy::SimpleShuffle => simple_shuffle::order(class, chance),
+        Strategy::LeastLoaded => least_loaded::order(class, chance),
+        Strategy::QualityBased => quality_based::order(class, chance),
+        Strategy::AdaptiveWeighted => adaptive_weighted::order(class, chance),
+        Strategy::UsageBased => usage_based::order(class, chance),
+        Strategy::FastestResponse => fastest_response::order(class, chance),
+        Strategy::MostCapacity => most_capacity::order(class, chance),
+        Strategy::Direct | Strategy::ComplexityBased | Strategy::ContextBased => {
+            as_given(class, chance)
+        }
     }
 }
 
-/// The order of the members; deployments of one member among each other by what they are owed.
-fn as_given(class: &mut [Entry], rng: &mut Rng) -> f64 {
+/// What was not measured is taken to be no faster than the slowest that was: a hopeful prior must not
+/// draw all traffic.
+fn expect_no_miracles(entries: &mut [Entry]) {
+    let measured = entries.iter().filter(|entry| entry.seen).map(|entry| entry.latency_us);
+    let slowest = measured.fold(0.0, f64::max);
+    for entry in entries.iter_mut().filter(|entry| !entry.seen) {
+        entry.unproven = true;
+        entry.latency_us = entry.latency_us.max(slowest);
+    }
+}
+
+/// The order of the members; deployments of one member among each other by chance.
+fn as_given(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     let members = class.iter().map(|entry| entry.member).max().unwrap_or(0) + 1;
     for entry in class.iter_mut() {
         entry.score = 1.0 - entry.member as f64 / members as f64;
     }
-    by_score(class, rng)
-}
-
-/// Sorts by score, larger first; equals by preference, then at random. Returns the probability of
-/// the first: one over the number of its equals.
-fn by_score(class: &mut [Entry], rng: &mut Rng) -> f64 {
-    if class.len() < 2 {
-        return 1.0;
-    }
-    rng.shuffle(class);
-    class.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.preference.cmp(&b.preference)));
-    let Some(first) = class.first() else { return 1.0 };
-    let equals = class
-        .iter()
-        .take_while(|entry| {
-            entry.score.total_cmp(&first.score).is_eq() && entry.preference == first.preference
-        })
-        .count();
-    1.0 / equals as f64
+    by_score(class, 0.0, chance)
 }
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::Entry;
+    use super::{Chance, Class, Entry, Scope};
     use crate::ids::Id;
+    use crate::rng::Rng;
+    use crate::table::StrategyParameters;
 
-    /// Entries with these weights, otherwise at rest.
+    /// Entries with these weights, otherwise at rest and alike.
     pub fn entries(weights: &[f64]) -> Vec<Entry> {
         (0_u32..).zip(weights).map(|(index, weight)| entry(index, *weight)).collect()
     }
@@ -190,12 +181,40 @@ pub(crate) mod testing {
             deployment: Id::nth(index),
             member: index as usize,
             weight,
-            condition: None,
-            load: 0.0,
-            credit: 0.0,
-            class: (false, 0, 0),
+            rank: 0,
+            class: Class::default(),
             preference: 0,
+            load: 0.0,
+            capacity: 10,
+            credit: 0.0,
+            latency_us: 100_000.0,
+            seen: true,
+            unproven: false,
+            awaited: false,
+            success: 1.0,
+            reliability: 1.0,
+            cost_usd: 0.0,
+            key: u64::from(index) * 7_919,
             score: 0.0,
         }
     }
+
+    /// Calls `with` with a chance without a session, seeded.
+    pub fn chance<T>(seed: u64, with: impl FnOnce(&mut Chance<'_>) -> T) -> T {
+        let parameters = StrategyParameters::default();
+        let mut rng = Rng::new(seed);
+        with(&mut Chance {
+            rng: &mut rng,
+            session: None,
+            scope: Scope::All,
+            parameters: &parameters,
+        })
+    }
+
+    pub fn members(class: &[Entry]) -> Vec<usize> {
+        class.iter().map(|entry| entry.member).collect()
+    }
 }
+
+#[cfg(test)]
+mod tests;

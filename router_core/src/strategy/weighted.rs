@@ -2,16 +2,17 @@
 //! each pick every candidate earns its share, the one owed most is chosen and pays one request.
 //! Shares are renormalised over the candidates at hand, so a member that leaves takes nothing along.
 
-use super::{by_score, Entry};
-use crate::rng::Rng;
+use super::{by_score, Chance, Drawn, Entry};
 
-/// Scores: what is owed after earning, mapped to 0…1 by x / (1 + |x|) / 2 + 1 / 2.
-pub fn order(class: &mut [Entry], rng: &mut Rng) -> f64 {
+/// Scores: what is owed after earning, mapped to 0…1 by x / (1 + |x|) / 2 + 1 / 2. All are equals to a
+/// session, which hashes to one in proportion to the weights.
+pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     let total: f64 = class.iter().map(|entry| entry.weight).sum();
     for entry in class.iter_mut() {
         entry.score = owed_score(entry.credit + entry.weight / total);
     }
-    by_score(class, rng)
+    let equal_within = if chance.session.is_some() { 1.0 } else { 0.0 };
+    by_score(class, equal_within, chance)
 }
 
 fn owed_score(owed: f64) -> f64 {
@@ -21,11 +22,10 @@ fn owed_score(owed: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strategy::testing::entries;
+    use crate::strategy::testing::{chance, entries};
 
     /// Picks `n` times, keeping credits as the state does, and returns the counts by member.
     fn pick(weights: &[f64], n: usize) -> Vec<usize> {
-        let mut rng = Rng::new(3);
         let mut credits = vec![0.0; weights.len()];
         let mut counts = vec![0; weights.len()];
         for _ in 0..n {
@@ -33,7 +33,7 @@ mod tests {
             for (entry, credit) in class.iter_mut().zip(&credits) {
                 entry.credit = *credit;
             }
-            order(&mut class, &mut rng);
+            chance(3, |chance| order(&mut class, chance));
             let total: f64 = weights.iter().sum();
             for (credit, weight) in credits.iter_mut().zip(weights) {
                 *credit += weight / total;

@@ -5,9 +5,7 @@ use super::{Draft, Reported};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
 use crate::config::schema::containers::{Entries, Names};
-use crate::config::schema::rules::{
-    CapabilityEntry, ConditionalModel, ParametersEntry, PreferredModel,
-};
+use crate::config::schema::rules::{CapabilityEntry, ConditionalModel, PreferredModel};
 use crate::config::schema::scalars::Weight;
 use crate::config::schema::Document;
 use crate::strategy::Strategy;
@@ -114,31 +112,20 @@ pub(super) fn compile(draft: &mut Draft, entries: &Entries<CapabilityEntry>) {
 
 fn compile_one(draft: &mut Draft, id: CapabilityId, entry: &CapabilityEntry, at: &Pointer) {
     let strategy = entry.routing_strategy.map_or(Strategy::Direct, |name| name.0);
-    draft.warn_unless_built(strategy, &at.key("routing_strategy"));
     let min_parameters = entry
         .min_model_size
         .as_ref()
         .and_then(|size| draft.size(size, &at.key("min_model_size")).ok());
     let providers = providers(draft, entry, at);
     let members = members(draft, id, entry, &providers, at);
+    let parameters = draft.parameters(entry.parameters.as_ref(), &at.key("parameters"));
     let capability = draft.table.capabilities.get_mut(id);
     capability.description = entry.description.clone().unwrap_or_default();
     capability.strategy = strategy;
     capability.members = members;
     capability.min_parameters = min_parameters;
     capability.min_context = entry.min_context;
-    capability.parameters = strategy_parameters(entry.parameters.as_ref());
-}
-
-pub(super) fn strategy_parameters(entry: Option<&ParametersEntry>) -> StrategyParameters {
-    let standard = StrategyParameters::default();
-    let Some(entry) = entry else {
-        return standard;
-    };
-    StrategyParameters {
-        saturation_threshold: entry.saturation_threshold.unwrap_or(standard.saturation_threshold),
-        context_threshold: entry.context_threshold.unwrap_or(standard.context_threshold),
-    }
+    capability.parameters = parameters;
 }
 
 /// The providers an entry names, each with its place.

@@ -6,6 +6,7 @@ use crate::condition::{Condition, Symbols};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
 use crate::config::schema::scalars::Size;
+use crate::rendezvous::stable_hash;
 use crate::size::parse_size;
 use crate::table::{
     CapabilityId, Deployment, DeploymentId, ModelId, Provider, ProviderId, ProviderKind, Target,
@@ -188,8 +189,10 @@ impl Draft {
         let model = self.table.models.get(wanted.model);
         let provider = self.table.providers.get(wanted.provider);
         let windows = [model.context_window, provider.context_window];
+        let id = format!("{}@{}", model.name, provider.id);
         let deployment = Deployment {
-            id: format!("{}@{}", model.name, provider.id),
+            key: stable_hash(&[&id]),
+            id,
             model: Some(wanted.model),
             provider: wanted.provider,
             upstream_model: wanted.upstream_model.unwrap_or(&model.name).to_owned(),

@@ -7,6 +7,7 @@ mod exact;
 mod lookup;
 mod models;
 mod overlap;
+mod parameters;
 mod patterns;
 mod pools;
 mod providers;
@@ -23,7 +24,6 @@ use crate::config::schema::containers::Entry;
 use crate::config::schema::Document;
 use crate::ids::Arena;
 use crate::settings::Settings;
-use crate::strategy::Strategy;
 use crate::table::{CapabilityId, ModelId, Patterns, ProviderId, Table};
 
 /// Marks a mistake that is in the report already.
@@ -119,16 +119,6 @@ impl Draft {
     /// A broken model may be the very one that is missed elsewhere.
     fn has_broken_models(&self) -> bool {
         self.known.models.values().any(Option::is_none)
-    }
-
-    fn warn_unless_built(&mut self, strategy: Strategy, at: &Pointer) {
-        if !strategy.is_built() {
-            let message = format!(
-                "the strategy `{}` is not built yet: members are used in the order given",
-                strategy.as_str()
-            );
-            self.report.add(Diagnostic::warning("not-built", at, message));
-        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Load-balancing groups (R5). A group named like a model is that model's redundancy: it sets the
 //! shares and the strategy of the model's own deployments.
 
-use super::capabilities::strategy_parameters;
 use super::{Draft, Reported};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
@@ -40,7 +39,6 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         None => None,
     };
     let strategy = entry.strategy.map_or(Strategy::Weighted, |name| name.0);
-    draft.warn_unless_built(strategy, &at.key("strategy"));
     let members = members(draft, model, entry, &at.key("providers"));
     if let Some(model) = model {
         share(draft, model, strategy, &members);
@@ -48,11 +46,12 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         let message = format!("the capability `{name}` is matched first: this pool is never used");
         draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
     }
+    let parameters = draft.parameters(entry.parameters.as_ref(), &at.key("parameters"));
     let pool = draft.table.pools.push(Pool {
         name: name.to_owned(),
         strategy,
         members,
-        parameters: strategy_parameters(entry.parameters.as_ref()),
+        parameters,
         fallback: Vec::new(),
     });
     match model {

@@ -11,9 +11,9 @@ use crate::config::schema::containers::{Entries, Entry};
 use crate::config::schema::fleet::ProviderEntry;
 use crate::config::schema::scalars::{FeatureName, Milliseconds};
 use crate::facts::Features;
-use crate::table::{
-    AttemptLimits, Deployment, Location, Price, Provider, ProviderId, ProviderKind,
-};
+use crate::price::Price;
+use crate::rendezvous::stable_hash;
+use crate::table::{AttemptLimits, Deployment, Location, Provider, ProviderId, ProviderKind};
 
 const AVAILABILITY: f64 = 0.99;
 const TTFT_PRIOR_US: u64 = 200_000;
@@ -81,6 +81,7 @@ fn compile_one(
     let active = entry.enabled.unwrap_or(true) && entry.active.unwrap_or(true);
     let domain = entry.failure_domain.as_ref().or(entry.exclusive_group.as_ref());
     let features = features(entry);
+    let passthrough = format!("*@{id}");
     let deployments = &mut draft.table.deployments;
     Ok(draft.table.providers.push_with(|provider| Provider {
         id: id.to_owned(),
@@ -103,7 +104,8 @@ fn compile_one(
             idle_us: micros(entry.idle_timeout_ms, IDLE_US),
         },
         passthrough: deployments.push(Deployment {
-            id: format!("*@{id}"),
+            key: stable_hash(&[&passthrough]),
+            id: passthrough,
             model: None,
             provider,
             upstream_model: String::new(),

@@ -4,9 +4,11 @@
 use super::Draft;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
-use crate::config::schema::scalars::{Deadline, Seconds};
+use crate::config::schema::scalars::{Deadline, Milliseconds, Seconds};
+use crate::config::schema::settings::FirstRequestStrategy;
 use crate::config::schema::Document;
 use crate::settings::Settings;
+use crate::table::StrategyParameters;
 
 pub(super) fn compile(draft: &mut Draft, document: &Document) {
     let written = &document.router_settings;
@@ -14,15 +16,17 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
     let timeout_us = written.timeout.map_or(standard.timeout_us, Deadline::micros);
     let strategy = written.routing_strategy.map_or(standard.strategy, |name| name.0);
     let section = Pointer::root().key("router_settings");
-    draft.warn_unless_built(strategy, &section.key("routing_strategy"));
     if written.enable_pre_call_checks == Some(false) {
         let message = "context and features are always checked before a call";
         let at = section.key("enable_pre_call_checks");
         draft.report.add(Diagnostic::warning("unused-key", &at, message));
     }
+    let errors = &document.error_based_routing;
+    let first = &document.first_request_routing;
     let cooldown_us = written.cooldown_time.map_or(standard.cooldown_us, Seconds::micros);
     draft.table.settings = Settings {
         strategy,
+        parameters: parameters(draft, document, standard.parameters),
         allow_strategy_override: written
             .allow_strategy_override
             .unwrap_or(standard.allow_strategy_override),
@@ -33,6 +37,13 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         cooldown_us,
         max_cooldown_us: max_cooldown(draft, document, cooldown_us, standard.max_cooldown_us),
         rate_limited_us: rate_limited(document, standard.rate_limited_us),
+        half_open_probes: errors.half_open_probes.unwrap_or(standard.half_open_probes),
+        recovery_us: errors.recovery_seconds.map_or(standard.recovery_us, Seconds::micros),
+        session_affinity: written.session_affinity.unwrap_or(standard.session_affinity),
+        prefer_warm: !matches!(first.strategy, Some(FirstRequestStrategy::None)),
+        warm_check_timeout_us: first
+            .warm_check_timeout_ms
+            .map_or(standard.warm_check_timeout_us, Milliseconds::micros),
         short_retry_after_us: written
             .short_retry_after_seconds
             .map_or(standard.short_retry_after_us, Seconds::micros),
@@ -43,6 +54,21 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         permit_ttl_us: written.permit_ttl_seconds.map_or(timeout_us, Deadline::micros),
     };
     complexity(draft, document);
+}
+
+fn parameters(
+    draft: &mut Draft,
+    document: &Document,
+    standard: StrategyParameters,
+) -> StrategyParameters {
+    let at = Pointer::root().key("usage_based").key("weight_factors");
+    let factors = document.usage_based.weight_factors.as_ref();
+    StrategyParameters {
+        exploration: document.router_settings.exploration.unwrap_or(standard.exploration),
+        weight_factors: factors
+            .map_or(standard.weight_factors, |written| draft.weight_factors(written, &at)),
+        ..standard
+    }
 }
 
 fn complexity(draft: &mut Draft, document: &Document) {

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::containers::{Items, Names};
 use super::scalars::{FeatureName, Milliseconds, Size, Weight};
-use crate::table::{Location, Price, ProviderKind, Tier};
+use crate::price::Price;
+use crate::table::{Location, ProviderKind, Tier};
 
 /// One server requests can be sent to.
 #[derive(Debug, Deserialize, JsonSchema)]

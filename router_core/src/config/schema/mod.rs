@@ -71,9 +71,7 @@ pub struct Document {
     pub router_settings: RouterSettings,
     pub rate_limited_fallback: RateLimitedFallback,
     pub error_based_routing: ErrorBasedRouting,
-    #[schemars(extend("x-unused" = "providers are not checked for warmth yet"))]
     pub first_request_routing: FirstRequestRouting,
-    #[schemars(extend("x-unused" = "the strategy usage_based is not built yet"))]
     pub usage_based: UsageBased,
     #[schemars(extend("x-unused" = "experiments are not built yet"))]
     pub experiments: Entries<ExperimentEntry>,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::containers::{Items, Names};
 use super::scalars::{Size, StrategyName, Weight};
+use super::settings::WeightFactors;
 
 /// A regular expression over whole model names.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -95,8 +96,13 @@ pub struct ParametersEntry {
     pub saturation_threshold: Option<f64>,
     /// `context_based`: longer prompts, in tokens, go to the longest context. Default: 4096.
     pub context_threshold: Option<u32>,
-    /// How complexity is measured.
+    /// How complexity is measured. `adaptive_weighted`: its local members are told apart by it.
     pub complexity_detection: Option<ComplexityDetection>,
+    /// Share of the traffic for members not measured yet or not loaded. Default: 0.05.
+    #[schemars(range(min = 0, max = 0.5))]
+    pub exploration: Option<f64>,
+    /// `usage_based`: what the score is made of. Default: those of `usage_based`.
+    pub weight_factors: Option<WeightFactors>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

@@ -109,6 +109,12 @@ impl Weight {
         self.0.max(Self::NO_SHARE)
     }
 
+    /// As it is written, 0 included.
+    #[must_use]
+    pub fn written(self) -> f64 {
+        self.0
+    }
+
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.0 <= 0.0

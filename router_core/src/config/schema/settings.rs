@@ -22,6 +22,11 @@ pub enum UnknownModel {
 pub struct RouterSettings {
     /// Strategy among the deployments of one model. Default: weighted.
     pub routing_strategy: Option<StrategyName>,
+    /// Whether requests of one session keep to one deployment among equals. Default: true.
+    pub session_affinity: Option<bool>,
+    /// Share of the traffic for members not measured yet or not loaded. Default: 0.05.
+    #[schemars(range(min = 0, max = 0.5))]
+    pub exploration: Option<f64>,
     /// Whether a request may name a strategy (x-routing-strategy). Default: false.
     pub allow_strategy_override: Option<bool>,
     /// Other names of models.
@@ -92,20 +97,29 @@ pub struct ErrorBasedRouting {
     pub error_threshold: Option<u8>,
     /// Longest cooldown. Default: 300.
     pub cooldown_seconds: Option<Seconds>,
+    /// Requests at once that test whether something works again. Default: 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub half_open_probes: Option<u32>,
+    /// From the first sign of life after a cooldown to the full share of traffic. Default: 30.
+    pub recovery_seconds: Option<Seconds>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[serde(default)]
 pub struct FirstRequestRouting {
+    /// Default: `prefer_warm_providers`.
     pub strategy: Option<FirstRequestStrategy>,
+    /// How long a provider may take to say which models are loaded. Default: 100.
     pub warm_check_timeout_ms: Option<Milliseconds>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FirstRequestStrategy {
+    /// A deployment whose model is loaded goes before one whose model is not.
     PreferWarmProviders,
+    None,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

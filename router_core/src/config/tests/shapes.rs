@@ -195,13 +195,12 @@ fn what_nothing_uses_is_a_warning() {
         codes(&table.warnings),
         BTreeSet::from([
             ("unused-key", "/debug"),
-            ("unused-key", "/usage_based"),
+            ("unused-key", "/usage_based/weight_factors"),
             ("unused-key", "/usage_based/measure"),
             ("unused-key", "/experiments"),
             ("unused-key", "/metadata/owner"),
             ("unused-key", "/router_settings/redis_host"),
             ("unused-key", "/router_settings/redis_prot"),
-            ("not-built", "/router_settings/routing_strategy"),
         ])
     );
 }

@@ -1,0 +1,146 @@
+//! One group of candidates that a strategy orders together: the deployments of a model, the members of
+//! a pool, or those of a capability where the strategy compares deployments.
+
+use super::scene::{Candidate, Scene};
+use crate::state::Charge;
+use crate::strategy::{adaptive_weighted, quality_based, Entry, Scope, Strategy};
+use crate::table::{
+    Capability, CapabilityId, Location, Member, ModelId, Pool, PoolId, StrategyParameters, Target,
+};
+use crate::view::{ShareGroup, View};
+
+/// How a group is judged and ordered.
+pub struct Group<'g> {
+    pub shares: ShareGroup,
+    pub strategy: Strategy,
+    pub parameters: StrategyParameters,
+    pub scope: Scope,
+    pub same_model: bool,
+    /// The capability entry whose minimums apply.
+    pub minimum: Option<&'g Capability>,
+    /// False for a member of the fallback chain.
+    pub scored: bool,
+    /// Local members are saturated, so cloud members go first (R12).
+    pub overflows: bool,
+    /// By member, for `adaptive_weighted`.
+    pub ranks: Vec<u8>,
+}
+
+impl<'g> Group<'g> {
+    /// The deployments of one model.
+    pub fn of_model(model: ModelId, strategy: Strategy) -> Self {
+        Self {
+            shares: ShareGroup::Model(model),
+            strategy,
+            parameters: StrategyParameters::default(),
+            scope: Scope::All,
+            same_model: true,
+            minimum: None,
+            scored: true,
+            overflows: false,
+            ranks: Vec::new(),
+        }
+    }
+
+    /// The members of a pool.
+    pub fn of_pool<V: View>(
+        scene: &Scene<'_, V>,
+        id: PoolId,
+        pool: &Pool,
+        strategy: Strategy,
+        candidates: &[Candidate],
+    ) -> Self {
+        let overflows = scene.local_saturated(id);
+        let ranks = match strategy {
+            Strategy::AdaptiveWeighted => ranks(scene, pool, overflows, candidates),
+            _ => Vec::new(),
+        };
+        Self {
+            shares: ShareGroup::Pool(id),
+            strategy,
+            parameters: pool.parameters,
+            scope: Scope::All,
+            same_model: false,
+            minimum: None,
+            scored: true,
+            overflows,
+            ranks,
+        }
+    }
+
+    /// All deployments of a capability's members.
+    pub fn of_capability(id: CapabilityId, entry: &'g Capability, strategy: Strategy) -> Self {
+        // To measure is what the quickest is found by, so chance may decide between models there.
+        let scope = match strategy {
+            Strategy::FastestResponse => Scope::All,
+            _ => Scope::Member,
+        };
+        Self {
+            shares: ShareGroup::Capability(id),
+            strategy,
+            parameters: entry.parameters,
+            scope,
+            same_model: false,
+            minimum: Some(entry),
+            scored: true,
+            overflows: false,
+            ranks: Vec::new(),
+        }
+    }
+
+    /// Before weights are looked at; smaller first.
+    pub fn rank(&self, candidate: &Candidate) -> u8 {
+        match self.strategy {
+            Strategy::QualityBased => quality_based::rank(candidate.condition),
+            _ => self.ranks.get(candidate.member).copied().unwrap_or(0),
+        }
+    }
+
+    /// What choosing the first charges: shares are kept among those that stood beside it.
+    pub fn charge(&self, entries: &[Entry]) -> Option<Charge> {
+        let first = entries.first().filter(|_| self.strategy.keeps_shares())?;
+        let sharing = || {
+            let beside = |entry: &&Entry| (entry.class, entry.rank) == (first.class, first.rank);
+            entries.iter().filter(beside)
+        };
+        let total: f64 = sharing().map(|entry| entry.weight).sum();
+        Some(Charge {
+            group: self.shares,
+            shares: sharing().map(|entry| (entry.deployment, entry.weight / total)).collect(),
+        })
+    }
+}
+
+fn ranks<V: View>(
+    scene: &Scene<'_, V>,
+    pool: &Pool,
+    local_saturated: bool,
+    candidates: &[Candidate],
+) -> Vec<u8> {
+    let condition =
+        |place: usize| candidates.iter().find(|candidate| candidate.member == place)?.condition;
+    let members: Vec<adaptive_weighted::Member> = pool
+        .members
+        .iter()
+        .enumerate()
+        .map(|(place, member)| adaptive_weighted::Member {
+            cloud: is_cloud(scene, member),
+            condition: condition(place),
+        })
+        .collect();
+    let nature = adaptive_weighted::Nature {
+        band: scene.band,
+        local_saturated,
+        by_complexity: pool.parameters.by_complexity,
+    };
+    adaptive_weighted::ranks(&members, nature)
+}
+
+/// Whether a member is in the cloud: all of its deployments are.
+fn is_cloud<V: View>(scene: &Scene<'_, V>, member: &Member) -> bool {
+    let cloud = |id| scene.table.providers.get(scene.provider_of(id)).location == Location::Cloud;
+    match member.target {
+        Target::Deployment(id) => cloud(id),
+        Target::Model(_) => scene.deployments_of(member.target).into_iter().all(cloud),
+    }
+}

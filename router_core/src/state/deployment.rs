@@ -1,0 +1,161 @@
+//! One deployment's live state: requests under way and waiting, measured times and success, and its
+//! breaker. Rate limits, missing models, slowness and 5xx are counted here (R13).
+
+use super::breaker::Breaker;
+use super::waiting::WaitingList;
+use super::window::{Outcomes, Samples};
+use crate::outcome::{Blame, Outcome, OutcomeClass};
+use crate::settings::Settings;
+use crate::view::{DeploymentFigures, Health};
+
+/// Outcomes between two publications of what `usage_based` goes by (R11).
+const PUBLISHED_EVERY: u32 = 10;
+
+#[derive(Debug, Clone, Default)]
+pub struct DeploymentState {
+    pub id: String,
+    pub figures: DeploymentFigures,
+    breaker: Breaker,
+    waiting: WaitingList,
+    first_token: Samples,
+    whole: Samples,
+    outcomes: Outcomes,
+    unpublished: u32,
+}
+
+/// How one request stood when it ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    pub stream: bool,
+    /// Since its slot was taken, microseconds.
+    pub age_us: u64,
+    /// Its first token was told of while it ran.
+    pub first_token_seen: bool,
+}
+
+impl DeploymentState {
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), ..Self::default() }
+    }
+
+    /// Takes a slot; returns whether the request tests a half-open deployment.
+    pub fn reserve(&mut self, settings: &Settings, now_us: u64) -> bool {
+        self.figures.in_flight += 1;
+        let probes = self.figures.standing.health(settings, now_us) == Health::HalfOpen;
+        self.figures.standing.probes += u32::from(probes);
+        probes
+    }
+
+    pub fn release(&mut self, probed: bool) {
+        self.figures.in_flight = self.figures.in_flight.saturating_sub(1);
+        let standing = &mut self.figures.standing;
+        standing.probes = standing.probes.saturating_sub(u32::from(probed));
+    }
+
+    /// From now on the request's age counts until its first token, or until it ends.
+    pub fn wait(&mut self, permit: u64, stream: bool, now_us: u64) {
+        self.waiting.join(permit, stream, now_us);
+        self.figures.waiting = self.waiting.oldest();
+    }
+
+    pub fn stop_waiting(&mut self, permit: u64, stream: bool) {
+        self.waiting.leave(permit, stream);
+        self.figures.waiting = self.waiting.oldest();
+    }
+
+    /// The first content of a request: it works, and its model is loaded.
+    pub fn first_token(&mut self, stream: bool, age_us: u64, settings: &Settings, now_us: u64) {
+        self.breaker.alive(&mut self.figures.standing, settings, now_us);
+        self.figures.progress_us = now_us;
+        self.figures.cold_until_us = 0;
+        if stream {
+            self.first_token.push(age_us, now_us);
+            self.figures.measured.first_token = self.first_token.percentiles();
+        }
+    }
+
+    pub fn learn(&mut self, outcome: &Outcome, ended: Ended, settings: &Settings, now_us: u64) {
+        let class = outcome.class;
+        self.sample(outcome, ended, now_us);
+        if class == OutcomeClass::Success || class.blame() != Blame::Nobody {
+            self.outcomes.push(class == OutcomeClass::Success, now_us);
+            self.count();
+            self.publish();
+        }
+        // Other levels' errors and rate limits have breakers and rules of their own.
+        if class.blame() == Blame::Deployment && class != OutcomeClass::RateLimited {
+            self.breaker.error(&mut self.figures.standing, false, settings, now_us);
+        } else if class != OutcomeClass::RateLimited && class.was_answered() {
+            self.breaker.alive(&mut self.figures.standing, settings, now_us);
+            self.figures.progress_us = now_us;
+        }
+    }
+
+    /// Times of successes; and of those who gave up without a token, where their wait says more than
+    /// is known: a time seen only in part is at least that long.
+    fn sample(&mut self, outcome: &Outcome, ended: Ended, now_us: u64) {
+        let gave_up = matches!(
+            outcome.class,
+            OutcomeClass::Silent | OutcomeClass::Deadline | OutcomeClass::Cancelled
+        );
+        let measured = &mut self.figures.measured;
+        let longer = ended.age_us > measured.of(ended.stream).p95_us;
+        if ended.stream && !ended.first_token_seen {
+            let told = outcome.ttft_us.filter(|_| !gave_up);
+            if let Some(us) = told.or((gave_up && longer).then_some(ended.age_us)) {
+                self.first_token.push(us, now_us);
+                measured.first_token = self.first_token.percentiles();
+            }
+        }
+        if !ended.stream {
+            let whole = outcome.class == OutcomeClass::Success;
+            let total_us = if outcome.total_us > 0 { outcome.total_us } else { ended.age_us };
+            if let Some(us) =
+                whole.then_some(total_us).or((gave_up && longer).then_some(ended.age_us))
+            {
+                self.whole.push(us, now_us);
+                measured.whole = self.whole.percentiles();
+            }
+        }
+    }
+
+    fn count(&mut self) {
+        let (successes, outcomes) = self.outcomes.count();
+        self.figures.measured.successes = successes;
+        self.figures.measured.outcomes = outcomes;
+    }
+
+    fn publish(&mut self) {
+        self.unpublished += 1;
+        if self.unpublished >= PUBLISHED_EVERY {
+            self.unpublished = 0;
+            self.figures.published = self.figures.measured;
+        }
+    }
+
+    pub fn rate_limited(&mut self, until_us: u64, now_us: u64) {
+        self.breaker.rate_limited(&mut self.figures.standing, until_us, now_us);
+    }
+
+    /// Whether the provider says that the model is loaded; believed until `until_us`.
+    pub fn warmth(&mut self, loaded: bool, until_us: u64) {
+        self.figures.cold_until_us = if loaded { 0 } else { until_us };
+    }
+
+    /// Drops what is too old to judge by.
+    pub fn forget(&mut self, now_us: u64) {
+        if self.first_token.forget(now_us) {
+            self.figures.measured.first_token = self.first_token.percentiles();
+        }
+        if self.whole.forget(now_us) {
+            self.figures.measured.whole = self.whole.percentiles();
+        }
+        if self.outcomes.forget(now_us) {
+            self.count();
+        }
+        if self.figures.measured.outcomes == 0 {
+            self.figures.published = self.figures.measured;
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The live state as a decision sees it.
+
+use super::{Bindings, State};
+use crate::table::{DeploymentId, ProviderId};
+use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup, View};
+
+#[derive(Clone, Copy)]
+pub struct LiveView<'s> {
+    pub state: &'s State,
+    pub bindings: &'s Bindings,
+}
+
+static IDLE_PROVIDER: std::sync::LazyLock<ProviderFigures> =
+    std::sync::LazyLock::new(ProviderFigures::default);
+static IDLE_DEPLOYMENT: std::sync::LazyLock<DeploymentFigures> =
+    std::sync::LazyLock::new(DeploymentFigures::default);
+
+impl View for LiveView<'_> {
+    fn provider(&self, id: ProviderId) -> &ProviderFigures {
+        let slot = self.bindings.provider(id);
+        slot.and_then(|slot| self.state.provider_figures(slot)).unwrap_or_else(|| &IDLE_PROVIDER)
+    }
+
+    fn deployment(&self, id: DeploymentId) -> &DeploymentFigures {
+        let slot = self.bindings.deployment(id);
+        slot.and_then(|slot| self.state.deployment_figures(slot))
+            .unwrap_or_else(|| &IDLE_DEPLOYMENT)
+    }
+
+    fn listed_size(&self, name: &str) -> Option<u64> {
+        self.state.listed_sizes.get(name).copied()
+    }
+
+    fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64 {
+        self.bindings.deployment(id).map_or(0.0, |slot| self.state.shares.credit(group, slot))
+    }
+}

@@ -1,0 +1,78 @@
+//! The live figures as JSON, for operators and metrics: what every provider and deployment is doing now.
+
+use serde_json::{json, Map, Value};
+
+use crate::state::{Bindings, LiveView, State};
+use crate::table::{Deployment, DeploymentId, Provider, ProviderId, Table};
+use crate::view::View;
+
+/// `{"providers": {id: …}, "deployments": {id: …}}`; times are microseconds, 0 stands for "not".
+#[must_use]
+pub fn status(table: &Table, state: &State, bindings: &Bindings, now_us: u64) -> Value {
+    let view = LiveView { state, bindings };
+    let providers: Map<String, Value> = table
+        .providers
+        .iter()
+        .map(|(id, provider)| {
+            (provider.id.clone(), provider_row(table, &view, id, provider, now_us))
+        })
+        .collect();
+    let deployments: Map<String, Value> = table
+        .deployments
+        .iter()
+        .map(|(id, entry)| (entry.id.clone(), deployment_row(table, &view, id, entry, now_us)))
+        .collect();
+    json!({ "table_version": table.version, "providers": providers, "deployments": deployments })
+}
+
+fn provider_row(
+    table: &Table,
+    view: &LiveView<'_>,
+    id: ProviderId,
+    provider: &Provider,
+    now_us: u64,
+) -> Value {
+    let figures = view.provider(id);
+    json!({
+        "kind": provider.kind.as_str(),
+        "location": provider.location.as_str(),
+        "active": provider.active,
+        "exclusive_group": provider.exclusive_group,
+        "health": figures.standing.health(&table.settings, now_us).as_str(),
+        "in_flight": figures.in_flight,
+        "capacity": provider.capacity,
+        "load": figures.load(provider.capacity, now_us),
+        "saturated": figures.saturated,
+        "out_until_us": figures.standing.out_until_us,
+    })
+}
+
+fn deployment_row(
+    table: &Table,
+    view: &LiveView<'_>,
+    id: DeploymentId,
+    entry: &Deployment,
+    now_us: u64,
+) -> Value {
+    let figures = view.deployment(id);
+    let measured = &figures.measured;
+    let provider = table.providers.get(entry.provider);
+    json!({
+        "model": entry.model.map(|model| table.models.get(model).name.as_str()),
+        "provider": provider.id,
+        "enabled": entry.enabled,
+        "health": figures.standing.health(&table.settings, now_us).as_str(),
+        "weight": entry.weight * figures.standing.weight_factor(&table.settings, now_us),
+        "in_flight": figures.in_flight,
+        "outcomes": measured.outcomes,
+        "successes": measured.successes,
+        "first_token_p50_us": measured.first_token.p50_us,
+        "first_token_p95_us": measured.first_token.p95_us,
+        "whole_p50_us": measured.whole.p50_us,
+        "whole_p95_us": measured.whole.p95_us,
+        "waiting_us": figures.waiting_us(true, now_us).max(figures.waiting_us(false, now_us)),
+        "stalled": figures.stalled(provider.ttft_prior_us, provider.limits.first_token_us, now_us),
+        "cold": figures.cold_until_us > now_us,
+        "out_until_us": figures.standing.out_until_us,
+    })
+}

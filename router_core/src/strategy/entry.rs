@@ -1,0 +1,168 @@
+//! What strategies order: one candidate deployment with the figures they read, and the chance that
+//! decides between equals.
+
+use crate::rendezvous;
+use crate::rng::Rng;
+use crate::table::{DeploymentId, StrategyParameters};
+
+/// A session keeps to its deployment while that has at most this many times the mean load of its
+/// equals (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2018).
+const BOUNDED_LOAD: f64 = 1.25;
+
+/// Classes are used up in order, by the first difference in the order of the fields.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Class {
+    /// Its provider has no free slot.
+    pub full: bool,
+    /// Silent for far longer than usual, with requests waiting.
+    pub stalled: bool,
+    /// All local members of the pool are saturated and this is no cloud member to go to (R12): it is
+    /// local itself, or its condition does not hold.
+    pub overflowing: bool,
+    /// 0 is primary.
+    pub priority: u8,
+    /// Its model is not loaded (R13).
+    pub cold: bool,
+    /// R7, among deployments of one model; smaller first.
+    pub preference: u8,
+}
+
+/// One candidate deployment.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub deployment: DeploymentId,
+    /// Place in the order given: member of the capability or pool.
+    pub member: usize,
+    /// Wanted share of traffic, less what errors and recovery take off.
+    pub weight: f64,
+    /// Before a strategy that goes by conditions looks at weights; smaller first.
+    pub rank: u8,
+    pub class: Class,
+    /// R7 among entries the strategy ranks equal; smaller first.
+    pub preference: u8,
+    /// Share of the provider's capacity in use, at least 0.
+    pub load: f64,
+    pub capacity: u32,
+    /// What smooth weighted round robin owes it, requests.
+    pub credit: f64,
+    /// Expected wait for the first token (streams) or the whole answer, microseconds, above 0.
+    pub latency_us: f64,
+    /// Enough was measured to judge it by.
+    pub seen: bool,
+    /// The strategy goes by measurements and has too few of this one; set when ordering.
+    pub unproven: bool,
+    /// A request waits for something from it now.
+    pub awaited: bool,
+    /// Share of successes, 0…1.
+    pub success: f64,
+    /// The same against what was expected of it; 1 is as good or unseen.
+    pub reliability: f64,
+    /// Expected cost of this request, US dollars.
+    pub cost_usd: f64,
+    /// Stable hash of the deployment's id.
+    pub key: u64,
+    /// Set by the strategy, 0…1, larger is better.
+    pub score: f64,
+}
+
+/// Between which of the candidates chance may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All: members of a pool, deployments of one model.
+    All,
+    /// Deployments of one member; the order given decides between members (R4).
+    Member,
+}
+
+/// What decided on the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Basis {
+    /// The strategy's own order.
+    #[default]
+    Strategy,
+    /// The session's hash, among equals.
+    Affinity,
+    /// A small share of traffic goes to what is not measured or not loaded.
+    Exploration,
+}
+
+impl Basis {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strategy => "strategy",
+            Self::Affinity => "affinity",
+            Self::Exploration => "exploration",
+        }
+    }
+}
+
+/// How the first came to be the first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drawn {
+    pub basis: Basis,
+    /// Its probability under this state, after all filters.
+    pub propensity: f64,
+}
+
+impl Drawn {
+    pub const CERTAIN: Self = Self { basis: Basis::Strategy, propensity: 1.0 };
+}
+
+/// All that strategies draw on besides the entries.
+pub struct Chance<'a> {
+    pub rng: &'a mut Rng,
+    /// Hash of the session, where it should keep to its deployment.
+    pub session: Option<u64>,
+    pub scope: Scope,
+    pub parameters: &'a StrategyParameters,
+}
+
+impl Chance<'_> {
+    /// Puts one of these equals first: the session's own, else one at random in proportion to weights.
+    pub fn decide(&mut self, equals: &mut [Entry]) -> Drawn {
+        if equals.len() < 2 {
+            return Drawn::CERTAIN;
+        }
+        if let Some(place) = self.session.and_then(|session| keep_session(equals, session)) {
+            to_front(equals, place);
+            return Drawn { basis: Basis::Affinity, propensity: 1.0 };
+        }
+        let total: f64 = equals.iter().map(|entry| entry.weight).sum();
+        let place = draw(equals, total, self.rng);
+        to_front(equals, place);
+        let weight = equals.first().map_or(total, |first| first.weight);
+        Drawn { basis: Basis::Strategy, propensity: weight / total }
+    }
+}
+
+/// The place of a weighted draw; `total` is the sum of the weights.
+pub fn draw(entries: &[Entry], total: f64, rng: &mut Rng) -> usize {
+    let mut left = rng.unit() * total;
+    for (place, entry) in entries.iter().enumerate() {
+        left -= entry.weight;
+        if left < 0.0 {
+            return place;
+        }
+    }
+    entries.len().saturating_sub(1)
+}
+
+/// Moves one entry to the front and keeps the order of the others.
+pub fn to_front(entries: &mut [Entry], place: usize) {
+    if let Some(upto) = entries.get_mut(..=place) {
+        upto.rotate_right(1);
+    }
+}
+
+/// Where a session belongs among these, by rendezvous hashing over those not overloaded.
+fn keep_session(equals: &[Entry], session: u64) -> Option<usize> {
+    let capacity = |entry: &Entry| f64::from(entry.capacity.max(1));
+    let total: f64 = equals.iter().map(capacity).sum();
+    let used: f64 = equals.iter().map(|entry| entry.load * capacity(entry)).sum();
+    let bound = BOUNDED_LOAD * (used + 1.0) / total;
+    let bounded = |entry: &Entry| entry.load <= 0.0 || entry.load + 1.0 / capacity(entry) <= bound;
+    let members =
+        equals.iter().map(|entry| (entry.key, if bounded(entry) { entry.weight } else { 0.0 }));
+    rendezvous::pick(session, members)
+}
