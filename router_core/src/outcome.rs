@@ -107,7 +107,7 @@ impl OutcomeClass {
     /// Faults of the connection itself, after which an active probe may end a cooldown (R13).
     #[must_use]
     pub fn is_connection_fault(self) -> bool {
-        matches!(self, Self::Unreachable | Self::ConnectionReset)
+        matches!(self, Self::Unreachable | Self::ConnectionReset | Self::StreamBroken)
     }
 
     #[must_use]

@@ -13,7 +13,7 @@ use crate::state::budget::RetryBudget;
 use crate::state::permits::Reported;
 use crate::state::{Bindings, Claim, LiveView, LoadSignal, Snapshot, State};
 use crate::status::status;
-use crate::table::{Deployment, DeploymentId, Table};
+use crate::table::{Deployment, DeploymentId, ProviderId, Table};
 use crate::walk::{Context, Failure, Step, Walk};
 
 /// A walk's permit outlives its deadline by this much, microseconds: it is released by the outcome,
@@ -192,10 +192,7 @@ impl Router {
         until_us: u64,
         now_us: u64,
     ) {
-        let Some((id, _)) = self.table.providers.iter().find(|(_, known)| known.id == provider)
-        else {
-            return;
-        };
+        let Some(id) = self.provider(provider) else { return };
         if let Some(slot) = self.bindings.provider(id) {
             self.state.signal(slot, signal, until_us, now_us);
         }
@@ -210,15 +207,24 @@ impl Router {
         }
     }
 
-    /// Providers cooling down after faults of the connection: an active probe may end that.
+    /// Providers that cool down, or hold deployments that do, after faults of the connection: an
+    /// active probe may end that.
     #[must_use]
     pub fn unreachable(&self, now_us: u64) -> Vec<&str> {
-        self.state.unreachable(now_us)
+        let out = |id: ProviderId| {
+            let slot = self.bindings.provider(id);
+            slot.is_some_and(|slot| self.state.may_be_probed(slot, &self.slots_on(id), now_us))
+        };
+        let providers = self.table.providers.iter().filter(|(id, _)| out(*id));
+        providers.map(|(_, provider)| provider.id.as_str()).collect()
     }
 
     /// An active probe got through to a provider; its cooldown ends, and requests test it.
     pub fn reachable(&mut self, provider: &str, now_us: u64) {
-        self.state.reached(provider, now_us);
+        let slot = self.provider(provider).and_then(|id| Some((id, self.bindings.provider(id)?)));
+        if let Some((id, slot)) = slot {
+            self.state.reached(slot, &self.slots_on(id), now_us);
+        }
     }
 
     #[must_use]
@@ -243,6 +249,16 @@ impl Router {
     }
 
     // ── Inside ──────────────────────────────────────────────────────────────────────────────────
+
+    fn provider(&self, name: &str) -> Option<ProviderId> {
+        self.table.providers.iter().find(|(_, known)| known.id == name).map(|(id, _)| id)
+    }
+
+    /// The state's slots of a provider's deployments.
+    fn slots_on(&self, provider: ProviderId) -> Vec<usize> {
+        let there = self.table.deployments.iter().filter(|(_, d)| d.provider == provider);
+        there.filter_map(|(id, _)| self.bindings.deployment(id)).collect()
+    }
 
     fn chosen(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         let mut decision = self.explain(facts, now_us, seed)?;

@@ -85,7 +85,8 @@ impl DeploymentState {
         }
         // Other levels' errors and rate limits have breakers and rules of their own.
         if class.blame() == Blame::Deployment && class != OutcomeClass::RateLimited {
-            self.breaker.error(&mut self.figures.standing, false, settings, now_us);
+            let connection_fault = class.is_connection_fault();
+            self.breaker.error(&mut self.figures.standing, connection_fault, settings, now_us);
         } else if class != OutcomeClass::RateLimited && class.was_answered() {
             self.breaker.alive(&mut self.figures.standing, settings, now_us);
             self.figures.progress_us = now_us;
@@ -132,6 +133,15 @@ impl DeploymentState {
             self.unpublished = 0;
             self.figures.published = self.figures.measured;
         }
+    }
+
+    #[must_use]
+    pub fn may_be_probed(&self, now_us: u64) -> bool {
+        self.breaker.may_be_probed(&self.figures.standing, now_us)
+    }
+
+    pub fn reached(&mut self, now_us: u64) {
+        self.breaker.reached(&mut self.figures.standing, now_us);
     }
 
     pub fn rate_limited(&mut self, until_us: u64, now_us: u64) {

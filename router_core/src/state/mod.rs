@@ -270,18 +270,24 @@ impl State {
         }
     }
 
-    /// Providers that cool down after faults of the connection, which an active probe may end.
+    /// Whether a provider or one of these deployments of it cools down after faults of the connection,
+    /// which an active probe may end.
     #[must_use]
-    pub fn unreachable(&self, now_us: u64) -> Vec<&str> {
-        let out = self.providers.iter().filter(|state| state.may_be_probed(now_us));
-        out.map(|state| state.id.as_str()).collect()
+    pub fn may_be_probed(&self, provider: usize, deployments: &[usize], now_us: u64) -> bool {
+        let whole = self.providers.get(provider).is_some_and(|state| state.may_be_probed(now_us));
+        let mut parts = deployments.iter().filter_map(|slot| self.deployments.get(*slot));
+        whole || parts.any(|state| state.may_be_probed(now_us))
     }
 
     /// An active probe got through to a provider.
-    pub fn reached(&mut self, provider: &str, now_us: u64) {
-        let slot = self.provider_slots.get(provider);
-        if let Some(state) = slot.and_then(|slot| self.providers.get_mut(*slot)) {
+    pub fn reached(&mut self, provider: usize, deployments: &[usize], now_us: u64) {
+        if let Some(state) = self.providers.get_mut(provider) {
             state.reached(now_us);
+        }
+        for slot in deployments {
+            if let Some(state) = self.deployments.get_mut(*slot) {
+                state.reached(now_us);
+            }
         }
     }
 
