@@ -12,6 +12,7 @@ pub mod facts;
 pub mod ids;
 pub mod outcome;
 pub mod refusal;
+pub mod rendezvous;
 pub mod request;
 pub mod resolve;
 pub mod rng;
