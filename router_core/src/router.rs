@@ -1,6 +1,8 @@
 //! A table and the live state behind one lock's worth of methods: decide and reserve, walk, report,
 //! expire, swap. Callers pass the time and the seed; nothing here waits.
 
+mod trials;
+
 use std::sync::Arc;
 
 use crate::choose::{choose, Choice};
@@ -10,6 +12,7 @@ use crate::outcome::{Outcome, OutcomeClass};
 use crate::refusal::Refused;
 use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
+use crate::state::experiments::Trial;
 use crate::state::permits::Reported;
 use crate::state::{Bindings, LiveView, Snapshot, State};
 use crate::table::{DeploymentId, Table};
@@ -36,6 +39,8 @@ pub struct Journey {
     bindings: Arc<Bindings>,
     deadline_us: u64,
     holding: Option<u64>,
+    /// Its part in an experiment.
+    trial: Option<Trial>,
 }
 
 /// A step with its slot reserved.
@@ -65,6 +70,7 @@ impl Router {
     pub fn decide(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         let mut decision = self.chosen(facts, now_us, seed)?;
         self.charge(&decision.choice);
+        let trial = self.trial(&decision);
         let Some(room) = decision.choice.plan.first().filter(|hop| !hop.full) else {
             return Ok(decision);
         };
@@ -74,6 +80,7 @@ impl Router {
         if let Some(permit) = self.reserve(&bindings, &table, deployment, expires_us) {
             decision.permit = self.permit_name(permit);
             decision.permit_expires_us = expires_us;
+            self.await_report(permit, trial, deployment);
         }
         Ok(decision)
     }
@@ -98,6 +105,7 @@ impl Router {
         self.budget.request(now_us);
         let decision = self.chosen(facts, now_us, seed)?;
         self.charge(&decision.choice);
+        let trial = self.trial(&decision);
         let plan = decision.choice.plan.iter().map(|hop| hop.deployment).collect();
         let mut journey = Journey {
             decision: Arc::new(decision),
@@ -107,6 +115,7 @@ impl Router {
             bindings: self.bindings.clone(),
             deadline_us,
             holding: None,
+            trial,
         };
         self.resume(&mut journey, now_us);
         Ok(journey)
@@ -125,6 +134,7 @@ impl Router {
         self.state.expire(now_us);
         if let Some(permit) = journey.holding.take() {
             self.state.finish(permit, outcome, self.out_for_us(outcome), now_us);
+            self.attempted(journey, outcome);
             self.advance(journey, Some(outcome), now_us);
         }
     }
@@ -144,7 +154,9 @@ impl Router {
             return Reported::Unknown;
         };
         let out_for = self.out_for_us(outcome);
-        self.state.finish(permit, outcome, out_for, now_us)
+        let reported = self.state.finish(permit, outcome, out_for, now_us);
+        self.reported(permit, reported, outcome);
+        reported
     }
 
     /// Expires permits; returns how many.
@@ -251,6 +263,7 @@ impl Router {
             Step::Done => NextStep::Done,
             Step::Fail { failure, surface } => NextStep::Fail { failure, surface },
         };
+        self.over(journey);
     }
 
     fn enter_try(&mut self, journey: &mut Journey, hop: usize) -> NextStep {

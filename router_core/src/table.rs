@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::complexity::ComplexityParameters;
 use crate::condition::{Condition, Variable};
 use crate::config::diagnostics::Diagnostic;
+use crate::experiment::{Experiment, QueryClasses};
 use crate::facts::Features;
 use crate::ids::{Arena, Id};
 use crate::settings::Settings;
@@ -48,6 +49,10 @@ pub struct Table {
     /// B5, by name; `default` is not among them.
     pub named_chains: BTreeMap<String, NamedChain>,
     pub complexity: ComplexityParameters,
+    /// R14, in file order.
+    pub experiments: Arena<Experiment>,
+    /// R15.
+    pub query_classes: Option<QueryClasses>,
     pub settings: Settings,
     /// Lower-cased names of the headers that conditions read; facts carry no others.
     pub condition_headers: Vec<String>,

@@ -1,6 +1,7 @@
 //! The figures a decision reads. `choose` sees the live state through this alone, so that a recorded
 //! view gives the same choice again.
 
+use crate::experiment::ExperimentId;
 use crate::table::{CapabilityId, DeploymentId, ModelId, PoolId, ProviderId};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,4 +35,6 @@ pub trait View {
     fn listed_size(&self, name: &str) -> Option<u64>;
     /// Smooth weighted round robin: what this deployment is owed, in requests.
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64;
+    /// Whether the guardrail has ended an experiment (R14).
+    fn rolled_back(&self, id: ExperimentId) -> bool;
 }

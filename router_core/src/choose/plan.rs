@@ -359,6 +359,7 @@ impl<'a, V: View> Planner<'a, V> {
             propensity,
             notes,
             charge,
+            assignment: None,
         })
     }
 }

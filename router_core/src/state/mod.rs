@@ -2,14 +2,17 @@
 //! Everything is keyed by stable string ids and changed by plain methods with time passed in.
 
 pub mod budget;
+pub mod experiments;
 pub mod permits;
 mod snapshot;
 
 use rustc_hash::FxHashMap;
 
+use crate::experiment::ExperimentId;
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::table::{DeploymentId, ProviderId, Table};
 use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup, View};
+use experiments::{Bound, Experiments};
 use permits::{Permits, Reported, Reservation};
 
 pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
@@ -51,10 +54,12 @@ struct DeploymentState {
 pub struct Bindings {
     providers: Vec<usize>,
     deployments: Vec<usize>,
+    pub experiments: Vec<Bound>,
 }
 
 #[derive(Debug, Default)]
 pub struct State {
+    pub experiments: Experiments,
     providers: Vec<ProviderState>,
     deployments: Vec<DeploymentState>,
     provider_slots: FxHashMap<String, usize>,
@@ -84,6 +89,7 @@ impl State {
                 .iter()
                 .map(|(_, deployment)| self.bind_deployment(&deployment.id))
                 .collect(),
+            experiments: self.experiments.bind(table),
         }
     }
 
@@ -120,6 +126,13 @@ impl State {
     pub fn next_decision(&mut self) -> u64 {
         self.decisions += 1;
         self.decisions
+    }
+
+    /// Whether a decision was made here, and lately.
+    #[must_use]
+    pub fn remembers(&self, decision: u64) -> bool {
+        let lately = self.decisions.saturating_sub(experiments::REMEMBERED as u64);
+        (1..=self.decisions).contains(&decision) && decision > lately
     }
 
     /// Takes a slot; the permit gives it back exactly once.
@@ -237,5 +250,9 @@ impl View for LiveView<'_> {
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64 {
         let slot = self.bindings.deployments.get(id.index());
         slot.and_then(|slot| self.state.credits.get(&(group, *slot))).copied().unwrap_or(0.0)
+    }
+
+    fn rolled_back(&self, id: ExperimentId) -> bool {
+        self.state.experiments.rolled_back(&self.bindings.experiments, id)
     }
 }
