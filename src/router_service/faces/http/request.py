@@ -16,6 +16,8 @@ from router_service.faces.http.errors import HttpProblem
 from router_service.serving.attributes import is_unicode
 
 MAX_TIMEOUT_S = 86_400.0
+THREAD_FROM_BYTES = 64 * 1024
+"""Bodies this large are parsed in a thread, so that other requests go on."""
 
 _CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
 _JSON = "application/json"

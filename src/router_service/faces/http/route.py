@@ -11,6 +11,7 @@ from aiohttp import web
 from router_service.errors import InvalidRequest
 from router_service.faces.http.completions import refuse_when_draining
 from router_service.faces.http.request import (
+    THREAD_FROM_BYTES,
     Caller,
     Endpoint,
     HttpLimits,
@@ -24,9 +25,6 @@ from router_service.types import RouteQuery
 
 if TYPE_CHECKING:
     from router_service.core import Decision, Hop
-
-_THREAD_FROM_BYTES = 64 * 1024
-"""Bodies this large are parsed in a thread, so that other requests go on."""
 
 
 def route_endpoint(service: RequestService, limits: HttpLimits) -> Endpoint:
@@ -64,7 +62,7 @@ async def _read_query(request: web.Request, caller: Caller, limits: HttpLimits) 
             request_id=caller.request_id,
         )
 
-    return await asyncio.to_thread(parse) if len(body) >= _THREAD_FROM_BYTES else parse()
+    return await asyncio.to_thread(parse) if len(body) >= THREAD_FROM_BYTES else parse()
 
 
 def _described(service: RequestService, decision: Decision) -> dict[str, Any]:
