@@ -113,7 +113,7 @@ class Table:
         """As inspect, for one bare prompt."""
     @property
     def query_model(self) -> str | None:
-        """Model of the control arm of the experiment that serves classified queries; None where
+        """Model of the control arm of the experiment that serves classified queries, or None where
         the config has no query classes."""
     def classify(
         self,
@@ -123,9 +123,11 @@ class Table:
         entities: Sequence[tuple[str, Sequence[str]]] = ...,
         context_docs: int = 0,
     ) -> tuple[str, str] | None:
-        """simple, medium or complex, and the signal that decided, in plain words. entities are names
-        with their values, context_docs is a number of documents. None where the config has no query
-        classes. Time is linear; texts past 64 KiB are read without the GIL."""
+        """simple, medium or complex, and the signal that decided, in plain words.
+
+        entities are names with their values, context_docs is a number of documents. None where the
+        config has no query classes. Time is linear; texts past 64 KiB are read without the GIL.
+        """
 
 @final
 class Inspection:
