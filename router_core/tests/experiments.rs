@@ -290,6 +290,23 @@ fn what_is_not_the_arms_fault_counts_neither_way() {
 }
 
 #[test]
+fn a_request_whose_arm_is_out_is_an_error_of_the_arm() {
+    let mut router = router(&config(0.5));
+    let facts = in_arm(&mut router, "3b");
+    let limited = |model: &str| match model {
+        "m3" => OutcomeClass::RateLimited,
+        _ => OutcomeClass::Success,
+    };
+    driven(&mut router, &facts, limited);
+    driven(&mut router, &facts, success);
+    assert_eq!(counts(&router, 0), [2, 0, 2]);
+    let decision = router.decide(&facts, NOW_US, 1).unwrap();
+    router.report(&decision.permit, &Outcome::of(OutcomeClass::Success), NOW_US);
+    assert_eq!(counts(&router, 0), [3, 0, 3]);
+    assert_eq!(counts(&router, 1), [0, 0, 0]);
+}
+
+#[test]
 fn an_explanation_counts_nothing() {
     let mut router = router(&config(0.5));
     explained(&mut router, &session(1), 1);

@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::{Journey, NextStep, Router};
 use crate::decision::Decision;
+use crate::eligibility::Skip;
 use crate::outcome::Outcome;
 use crate::state::experiments::{Attempted, Trial};
 use crate::state::permits::Reported;
-use crate::table::{DeploymentId, Price, Table};
+use crate::table::{DeploymentId, ModelId, Price, Table};
 
 impl Router {
     /// Takes in how good the answer to a decision was, 0…1; the last judgement of a decision counts.
@@ -39,7 +40,8 @@ impl Router {
         let assignment = decision.choice.assignment.as_ref()?;
         let number = self.decision_number(&decision.id)?;
         let bound = &self.bindings.experiments;
-        self.state.experiments.assigned(bound, assignment, number, decision.now_us)
+        let trial = self.state.experiments.assigned(bound, assignment, number, decision.now_us);
+        trial.map(|trial| if is_out(decision, trial.model) { trial.failed() } else { trial })
     }
 
     /// The running attempt of a journey ended.
@@ -68,10 +70,12 @@ impl Router {
         trial: Option<Trial>,
         deployment: DeploymentId,
     ) {
-        let Some(trial) = trial else { return };
+        let Some(mut trial) = trial else { return };
         if self.table.deployments.get(deployment).model == Some(trial.model) {
             let price = price(&self.table, deployment);
             self.state.experiments.await_report(permit, trial, price);
+        } else {
+            self.state.experiments.over(&mut trial);
         }
     }
 
@@ -85,6 +89,14 @@ impl Router {
         let number = id.strip_prefix(self.instance.as_str())?.strip_prefix('-')?;
         u64::from_str_radix(number, 16).ok()
     }
+}
+
+/// Whether nothing of a model is in the plan because errors or a rate limit have taken it out.
+fn is_out(decision: &Decision, model: ModelId) -> bool {
+    let own = |id: DeploymentId| decision.table.deployments.get(id).model == Some(model);
+    let choice = &decision.choice;
+    !choice.plan.iter().any(|hop| own(hop.deployment))
+        && choice.skipped.iter().any(|(id, skip)| own(*id) && matches!(skip, Skip::Out { .. }))
 }
 
 /// What an attempt says of the arm; `None` where another model was tried.

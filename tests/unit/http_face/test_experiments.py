@@ -76,6 +76,15 @@ async def test_statistics_and_their_reset(face: Face) -> None:
     assert face.service.reset == ["sizes"]
 
 
+async def test_a_reset_needs_no_body_and_takes_none_from_a_web_page(face: Face) -> None:
+    async with face.client.post("/v1/model-routing/reset") as response:
+        assert response.status == 200
+    page = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+    async with face.client.post("/v1/model-routing/reset", headers=page) as response:
+        assert response.status == 415
+    assert face.service.reset == ["sizes"]
+
+
 async def test_without_query_classes_there_is_nothing_to_reset(face: Face) -> None:
     face.service.figures = {"experiments": [], "query_classes": None}
     _, body = await face.post("/v1/model-routing/reset", json={})

@@ -60,9 +60,18 @@ pub struct Trial {
     place: Place,
     /// The arm's own.
     pub model: ModelId,
-    /// An attempt of the arm's model failed; whether it serves yet is open.
+    /// The arm's model failed; whether it serves yet is open.
     failed: bool,
     settled: bool,
+}
+
+impl Trial {
+    /// That of an arm whose model is out after errors or a rate limit: it cannot serve what it was
+    /// given, whoever else does.
+    #[must_use]
+    pub fn failed(self) -> Self {
+        Self { failed: true, ..self }
+    }
 }
 
 /// What an attempt of the arm's own model taught.

@@ -46,7 +46,7 @@ def create_http_app(
     limits = limits or HttpLimits()
     app = web.Application(middlewares=[_refuse_unknown_places])
     list_models, get_model = model_endpoints(service)
-    routing_stats, reset_routing = model_routing_endpoints(service)
+    routing_stats, reset_routing = model_routing_endpoints(service, limits)
     for prefix in ("/v1", ""):
         for path, operation in _COMPLETION_PATHS.items():
             complete = completion_endpoint(service, operation, limits)

@@ -16,13 +16,16 @@ MAX_COMMENT = 4096
 _THUMBS = {"up": 1.0, "down": 0.0}
 
 
-def model_routing_endpoints(service: RequestService) -> tuple[Endpoint, Endpoint]:
+def model_routing_endpoints(
+    service: RequestService, limits: HttpLimits
+) -> tuple[Endpoint, Endpoint]:
     """Endpoints of the statistics of model routing, and of their reset."""
 
     async def stats(_request: web.Request, _caller: Caller) -> web.Response:
         return web.json_response(routing_stats(service.experiments()))
 
-    async def reset(_request: web.Request, _caller: Caller) -> web.Response:
+    async def reset(request: web.Request, _caller: Caller) -> web.Response:
+        await read_body(request, limits)  # holds nothing, but tells a web page from a client
         name = routing_experiment(service.experiments())
         return web.json_response({"reset": service.reset_experiments(name) if name else []})
 
