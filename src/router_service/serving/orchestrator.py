@@ -127,7 +127,7 @@ class Orchestrator:
         started = time.monotonic()
         table = self._router.table
         complexity, signal = await classified(table, query)
-        answer = await self.open(incoming_of(query, table.query_model, complexity))
+        answer = await self.open(await incoming_of(query, table.query_model, complexity))
         if not isinstance(answer, Answer):
             await answer.aclose()
             raise TypeError("a stream came back where a whole answer was asked for")

@@ -41,15 +41,17 @@ def _classify(table: Table, query: Query) -> tuple[str, str] | None:
     )
 
 
-def incoming_of(query: Query, model: str | None, complexity: str) -> Incoming:
+async def incoming_of(query: Query, model: str | None, complexity: str) -> Incoming:
     """The chat of a question. model answers where no experiment names another one."""
-    body: dict[str, object] = {"model": model or DEFAULT, "messages": _messages(query)}
-    if query.max_tokens is not None:
-        body["max_tokens"] = query.max_tokens
+    length = len(query.text) + sum(map(len, query.context_docs))
+    if length > LARGE_BODY:
+        body = await asyncio.to_thread(_body, query, model)
+    else:
+        body = _body(query, model)
     return Incoming(
         face=query.face,
         operation=Operation.CHAT,
-        body=json.dumps(body, ensure_ascii=False).encode(),
+        body=body,
         attributes=query.attributes,
         headers=query.headers,
         principal=query.principal,
@@ -57,6 +59,13 @@ def incoming_of(query: Query, model: str | None, complexity: str) -> Incoming:
         timeout_s=query.timeout_s,
         query_class=complexity,
     )
+
+
+def _body(query: Query, model: str | None) -> bytes:
+    body: dict[str, object] = {"model": model or DEFAULT, "messages": _messages(query)}
+    if query.max_tokens is not None:
+        body["max_tokens"] = query.max_tokens
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _messages(query: Query) -> list[dict[str, str]]:

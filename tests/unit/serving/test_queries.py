@@ -48,22 +48,22 @@ class BrokenTable:
         raise RuntimeError("told to fail")
 
 
-def body_of(asked: Query, model: str | None = "big") -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(incoming_of(asked, model, "simple").body)
+async def body_of(asked: Query, model: str | None = "big") -> dict[str, Any]:
+    body: dict[str, Any] = json.loads((await incoming_of(asked, model, "simple")).body)
     return body
 
 
-def test_a_bare_question_is_one_message() -> None:
-    assert body_of(query()) == {
+async def test_a_bare_question_is_one_message() -> None:
+    assert await body_of(query()) == {
         "model": "big",
         "messages": [{"role": "user", "content": "What is it?"}],
     }
-    assert body_of(query(), None)["model"] == "chat"
+    assert (await body_of(query(), None))["model"] == "chat"
 
 
-def test_what_is_known_goes_before_the_question() -> None:
+async def test_what_is_known_goes_before_the_question() -> None:
     asked = query(domain="poultry", language="fr", context_docs=("one", "two"), max_tokens=9)
-    body = body_of(asked)
+    body = await body_of(asked)
     system, user = body["messages"]
     assert system == {
         "role": "system",
@@ -72,6 +72,11 @@ def test_what_is_known_goes_before_the_question() -> None:
     }
     assert user == {"role": "user", "content": "What is it?"}
     assert body["max_tokens"] == 9
+
+
+async def test_long_contexts_are_written_off_the_loop_all_the_same() -> None:
+    body = await body_of(query(context_docs=("long " * 20_000,)))
+    assert "[1] long long" in body["messages"][0]["content"]
 
 
 @pytest.fixture
@@ -108,7 +113,7 @@ async def test_where_classifying_fails_the_question_is_answered_all_the_same(
     assert found == ("unknown", "classifying failed")
     assert "classifying failed" in caplog.text
     house.one.plays(whole("from big"))
-    answer = await house.orchestrator.open(incoming_of(query(), "big", found[0]))
+    answer = await house.orchestrator.open(await incoming_of(query(), "big", found[0]))
     assert isinstance(answer, Answer)
     assert answer.text == "from big"
     assert house.seen.only.notes == ("experiment sizes: arm 8b (on_error)",)

@@ -3,7 +3,6 @@ that took."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -11,11 +10,11 @@ from aiohttp import web
 from router_service.faces.http.completions import refuse_when_draining
 from router_service.faces.http.generate_query import generate_query
 from router_service.faces.http.request import (
-    THREAD_FROM_BYTES,
     Caller,
     Endpoint,
     HttpLimits,
     headers_of,
+    parsed,
     read_body,
     timeout_of,
 )
@@ -54,7 +53,7 @@ async def _query(request: web.Request, caller: Caller, limits: HttpLimits) -> Qu
             timeout_s=timeout_s,
         )
 
-    return await asyncio.to_thread(parse) if len(body) >= THREAD_FROM_BYTES else parse()
+    return await parsed(body, parse)
 
 
 def _described(answered: QueryAnswer) -> dict[str, Any]:

@@ -3,7 +3,6 @@ needs to talk to the target itself, and the permit for the slot kept for it."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -11,11 +10,11 @@ from aiohttp import web
 from router_service.errors import InvalidRequest
 from router_service.faces.http.completions import refuse_when_draining
 from router_service.faces.http.request import (
-    THREAD_FROM_BYTES,
     Caller,
     Endpoint,
     HttpLimits,
     headers_of,
+    parsed,
     read_body,
 )
 from router_service.faces.http.route_query import route_query
@@ -62,7 +61,7 @@ async def _read_query(request: web.Request, caller: Caller, limits: HttpLimits) 
             request_id=caller.request_id,
         )
 
-    return await asyncio.to_thread(parse) if len(body) >= THREAD_FROM_BYTES else parse()
+    return await parsed(body, parse)
 
 
 def _described(service: RequestService, decision: Decision) -> dict[str, Any]:
