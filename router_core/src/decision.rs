@@ -91,6 +91,12 @@ impl Decision {
         })
     }
 
+    /// The experiment and the arm, where it is part of one.
+    #[must_use]
+    pub fn assigned(&self) -> Option<(&str, &str)> {
+        self.choice.assignment.as_ref().map(|assignment| assignment.names(&self.table))
+    }
+
     #[must_use]
     pub fn skip_reason(&self, id: DeploymentId, skip: &Skip) -> String {
         skip.reason(&self.table, self.table.deployments.get(id), self.now_us)
@@ -115,6 +121,9 @@ impl Decision {
             "prompt_tokens": self.prompt_tokens,
             "plan": self.choice.plan.iter().map(|hop| self.explain_hop(hop)).collect::<Vec<_>>(),
             "candidates": self.explain_candidates(),
+            "experiment": self.assigned().map(|(experiment, _)| experiment),
+            "arm": self.assigned().map(|(_, arm)| arm),
+            "allocation": self.choice.assignment.map(|assignment| assignment.allocation.as_str()),
             "notes": self.choice.notes.iter().map(Note::text).collect::<Vec<_>>(),
             "deprecated": self.deprecated(),
             "basis": self.choice.basis.as_str(),

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::query_class::QueryClass;
+
 /// What a request needs and a deployment offers, as bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features(pub u32);
@@ -82,6 +84,10 @@ pub struct Facts {
     pub prompt_tokens_exact: bool,
     pub max_tokens: Option<u32>,
     pub cues: Cues,
+    /// Hash of the user's own texts, normalised: the unit of experiments on prompts (R14).
+    pub prompt_hash: Option<u64>,
+    /// What kind of question it is, where the caller asks by query (R15).
+    pub query_class: Option<QueryClass>,
     pub features: Features,
     pub stream: bool,
     pub batch_size: u32,

@@ -75,7 +75,7 @@ fn mix(bits: u64) -> u64 {
 /// x = m·2^e with m within √½…√2, and ln m = 2 atanh(s) = 2 (s + s³/3 + s⁵/5 + …) for
 /// s = (m-1)/(m+1) (Abramowitz and Stegun 4.1.27). |s| < 0.172, so twelve terms leave a relative error
 /// below 1e-16.
-fn ln(x: f64) -> f64 {
+pub(crate) fn ln(x: f64) -> f64 {
     const TERMS: u32 = 12;
     const MANTISSA: u64 = (1 << 52) - 1;
     const ONE: u64 = 1023 << 52;

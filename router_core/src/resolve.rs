@@ -7,7 +7,8 @@ use crate::table::{CapabilityId, ChainStep, ModelId, PoolId, Table, Target};
 use crate::view::View;
 
 /// R1, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     Exact,
     Pattern,

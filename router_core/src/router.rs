@@ -1,6 +1,8 @@
 //! A table and the live state behind one lock's worth of methods: decide and reserve, walk, report,
 //! expire, swap. Callers pass the time and the seed; nothing here waits.
 
+mod trials;
+
 use std::sync::Arc;
 
 use crate::choose::{choose, Choice};
@@ -10,6 +12,7 @@ use crate::outcome::{Outcome, OutcomeClass};
 use crate::refusal::Refused;
 use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
+use crate::state::experiments::Trial;
 use crate::state::permits::Reported;
 use crate::state::{Bindings, Claim, LiveView, LoadSignal, Snapshot, State};
 use crate::status::status;
@@ -38,6 +41,8 @@ pub struct Journey {
     deadline_us: u64,
     stream: bool,
     holding: Option<u64>,
+    /// Its part in an experiment.
+    trial: Option<Trial>,
 }
 
 /// A step with its slot reserved.
@@ -67,6 +72,7 @@ impl Router {
     pub fn decide(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         let mut decision = self.chosen(facts, now_us, seed)?;
         self.charge(&decision.choice);
+        let trial = self.trial(&decision);
         let Some(room) = decision.choice.plan.first().filter(|hop| !hop.full) else {
             return Ok(decision);
         };
@@ -81,6 +87,7 @@ impl Router {
         if let Some(permit) = self.state.reserve(bindings, &claim, settings, now_us) {
             decision.permit = self.permit_name(permit);
             decision.permit_expires_us = claim.expires_us;
+            self.await_report(permit, trial, claim.deployment);
         }
         Ok(decision)
     }
@@ -105,6 +112,7 @@ impl Router {
         self.budget.request(now_us);
         let decision = self.chosen(facts, now_us, seed)?;
         self.charge(&decision.choice);
+        let trial = self.trial(&decision);
         let plan = decision.choice.plan.iter().map(|hop| hop.deployment).collect();
         let mut journey = Journey {
             decision: Arc::new(decision),
@@ -115,6 +123,7 @@ impl Router {
             deadline_us,
             stream: facts.stream,
             holding: None,
+            trial,
         };
         self.resume(&mut journey, now_us);
         Ok(journey)
@@ -140,6 +149,7 @@ impl Router {
         self.state.expire(now_us);
         if let Some(permit) = journey.holding.take() {
             self.state.finish(permit, outcome, &journey.table.settings, now_us);
+            self.attempted(journey, outcome);
             self.advance(journey, Some(outcome), now_us);
         }
     }
@@ -158,7 +168,9 @@ impl Router {
         let Some(permit) = self.permit_number(permit) else {
             return Reported::Unknown;
         };
-        self.state.finish(permit, outcome, &self.table.settings, now_us)
+        let reported = self.state.finish(permit, outcome, &self.table.settings, now_us);
+        self.reported(permit, reported, outcome);
+        reported
     }
 
     /// Expires permits; returns how many.
@@ -315,6 +327,7 @@ impl Router {
             Step::Done => NextStep::Done,
             Step::Fail { failure, surface } => NextStep::Fail { failure, surface },
         };
+        self.over(journey);
     }
 
     fn enter_try(&mut self, journey: &mut Journey, hop: usize, now_us: u64) -> NextStep {

@@ -6,6 +6,7 @@ use crate::table::StrategyParameters;
 
 /// Router-wide settings, from `router_settings` and the sections R13 names.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools)] // independent switches of one config section
 pub struct Settings {
     /// Strategy among deployments of one model where nothing more specific is given.
     pub strategy: Strategy,

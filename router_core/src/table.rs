@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::complexity::ComplexityParameters;
 use crate::condition::{Condition, Variable};
 use crate::config::diagnostics::Diagnostic;
+use crate::experiment::{Experiment, QueryClasses};
 use crate::facts::Features;
 use crate::ids::{Arena, Id};
 use crate::price::Price;
@@ -50,6 +51,10 @@ pub struct Table {
     /// B5, by name; `default` is not among them.
     pub named_chains: BTreeMap<String, NamedChain>,
     pub complexity: ComplexityParameters,
+    /// R14, in file order.
+    pub experiments: Arena<Experiment>,
+    /// R15.
+    pub query_classes: Option<QueryClasses>,
     pub settings: Settings,
     /// Lower-cased names of the headers that conditions read; facts carry no others.
     pub condition_headers: Vec<String>,
@@ -103,6 +108,7 @@ pub struct Provider {
     pub capacity: u32,
     /// Tokens; `None` where the model decides.
     pub context_window: Option<u32>,
+    /// Nothing on one's own machines.
     pub price: Price,
     /// Where the key is: an environment variable's name, or a file's path (with a `/`); never the key.
     pub credential: Option<String>,
@@ -113,17 +119,6 @@ pub struct Provider {
     pub limits: AttemptLimits,
     /// The deployment that passes the requested name upstream unchanged (patterns, size, default).
     pub passthrough: DeploymentId,
-}
-
-impl Provider {
-    /// What a request with these tokens costs there, US dollars; nothing on one's own machines.
-    #[must_use]
-    pub fn cost_usd(&self, prompt_tokens: u32, completion_tokens: u32) -> f64 {
-        match self.location {
-            Location::Local => 0.0,
-            Location::Cloud => self.price.cost_usd(prompt_tokens, completion_tokens),
-        }
-    }
 }
 
 /// Time limits of one attempt, microseconds.

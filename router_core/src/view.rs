@@ -1,6 +1,7 @@
 //! The figures a decision reads. `choose` sees the live state through this alone, so that a recorded
 //! view gives the same choice again. Times are microseconds; 0 stands for "not".
 
+use crate::experiment::ExperimentId;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
@@ -130,10 +131,8 @@ impl ProviderFigures {
     /// Share of capacity in use, by us and, as far as the provider tells, by others; may exceed 1.
     #[must_use]
     pub fn load(&self, capacity: u32, now_us: u64) -> f64 {
-        let (others, cache_used) = match self.reported.until_us > now_us {
-            true => (self.reported.others, self.reported.cache_used),
-            false => (0, 0.0),
-        };
+        let told = Some(self.reported).filter(|reported| reported.until_us > now_us);
+        let Reported { others, cache_used, .. } = told.unwrap_or_default();
         let requests = f64::from(self.in_flight) + f64::from(others);
         (requests / f64::from(capacity.max(1))).max(cache_used)
     }
@@ -286,4 +285,6 @@ pub trait View {
     fn listed_size(&self, name: &str) -> Option<u64>;
     /// Smooth weighted round robin: what this deployment is owed, in requests.
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64;
+    /// Whether the guardrail has ended an experiment (R14).
+    fn rolled_back(&self, id: ExperimentId) -> bool;
 }

@@ -66,6 +66,8 @@ fn facts(request: &Asked, table: &Table, cues: &CueFinder) -> Facts {
         prompt_tokens_exact: seen.prompt_tokens_exact,
         max_tokens: request.max_tokens,
         cues: seen.cues,
+        prompt_hash: seen.prompt_hash,
+        query_class: None,
         features: seen.features,
         stream: request.stream,
         batch_size: request.batch_size.unwrap_or(1),

@@ -114,6 +114,23 @@ class Table:
         """
     def inspect_text(self, text: str) -> Inspection:
         """As inspect, for one bare prompt."""
+    @property
+    def query_model(self) -> str | None:
+        """Model of the control arm of the experiment that serves classified queries, or None where
+        the config has no query classes."""
+    def classify(
+        self,
+        text: str,
+        *,
+        query_type: str | None = None,
+        entities: Sequence[tuple[str, Sequence[str]]] = ...,
+        context_docs: int = 0,
+    ) -> tuple[str, str] | None:
+        """simple, medium or complex, and the signal that decided, in plain words.
+
+        entities are names with their values, context_docs is a number of documents. None where the
+        config has no query classes. Time is linear; texts past 64 KiB are read without the GIL.
+        """
 
 @final
 class Inspection:
@@ -169,6 +186,7 @@ class Facts:
         chain: str | None = None,
         headers: Sequence[tuple[str, str]] = ...,
         allowed: Sequence[str] | None = None,
+        query_class: str | None = None,
     ) -> Self: ...
     @property
     def model(self) -> str: ...
@@ -252,6 +270,12 @@ class Decision:
     @property
     def deprecated(self) -> str | None:
         """The current name where a deprecated one was used."""
+    @property
+    def experiment(self) -> str | None:
+        """The experiment this request is part of."""
+    @property
+    def arm(self) -> str | None:
+        """With experiment: the arm it was given."""
     @property
     def basis(self) -> str:
         """What decided on the first hop: strategy, affinity or exploration."""
@@ -377,6 +401,16 @@ class Router:
         """Release whatever the walk still holds; harmless when it holds nothing."""
     def report(self, permit: str, outcome: Outcome, now_us: int) -> str:
         """Outcome of a Route caller's own attempt: accepted, duplicate, expired or unknown."""
+    def feedback(self, decision_id: str, score: float) -> bool:
+        """How good the answer to a decision was, 0 to 1; the last score of a decision counts. False
+        for a decision that was not made here or is not among the last 16,384. Raises ValueError for
+        a score out of range."""
+    def experiments(self, now_us: int) -> bytes:
+        """Figures of every experiment by arm, and which arms serve which classes of queries, as
+        JSON."""
+    def reset_experiments(self, experiment: str | None, now_us: int) -> list[str]:
+        """Start the figures of an experiment, or with None of all, anew and lift its rollback; the
+        names of those that were reset."""
     def tick(self, now_us: int) -> int:
         """Expire permits; returns how many."""
     def swap(self, table: Table) -> None:

@@ -270,6 +270,43 @@ class Incoming:
     request_id: str
     timeout_s: float | None = None
     """The caller's own deadline; None leaves it to config."""
+    query_class: str | None = None
+    """simple, medium, complex or unknown, for what came in as a Query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to answer, from which the chat is yet to be built (R15)."""
+
+    face: str
+    text: str
+    attributes: Attributes
+    headers: Mapping[str, str]
+    principal: str
+    request_id: str
+    domain: str | None = None
+    """What the question is about, for the model."""
+    language: str | None = None
+    """What to answer in, for the model."""
+    query_type: str | None = None
+    entities: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Each entity with its values."""
+    context_docs: tuple[str, ...] = ()
+    max_tokens: int | None = None
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """The answer to a Query."""
+
+    answer: Answer
+    complexity: str
+    """simple, medium or complex; unknown where it could not be told."""
+    signal: str
+    """What that was told by, in plain words."""
+    latency_s: float
+    """From the question's coming in to the answer, seconds."""
 
 
 @dataclass(frozen=True, slots=True)

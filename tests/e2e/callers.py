@@ -16,7 +16,13 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from router_service.v1 import errors_pb2, router_pb2, router_pb2_grpc, types_pb2
+from router_service.v1 import (
+    admin_pb2_grpc,
+    errors_pb2,
+    router_pb2,
+    router_pb2_grpc,
+    types_pb2,
+)
 
 Body = Mapping[str, Any]
 Headers = Mapping[str, str]
@@ -166,10 +172,11 @@ def _read_http_error(reply: Reply, error: dict[str, Any]) -> None:
 
 
 class GrpcCaller:
-    """Callers of RouterService."""
+    """Callers of RouterService, and the stub of AdminService."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.stub = router_pb2_grpc.RouterServiceStub(channel)  # type: ignore[no-untyped-call]
+        self.admin = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]
 
     async def ask(
         self, body: Body, *, timeout_s: float | None = None, headers: Headers | None = None

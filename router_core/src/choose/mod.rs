@@ -1,6 +1,7 @@
 //! The decision itself: table, view, facts, time and seed in, an ordered plan out. It reads no clock
 //! and no generator and changes nothing, so a recorded view and seed give the same choice again.
 
+pub mod assign;
 mod conditions;
 mod group;
 mod plan;
@@ -9,12 +10,13 @@ mod scene;
 use crate::complexity::{band, Band};
 use crate::eligibility::Skip;
 use crate::facts::Facts;
-use crate::resolve::{resolve, Rule, Unresolved};
+use crate::resolve::{resolve, Candidates, Rule, Unresolved};
 use crate::rng::Rng;
 use crate::state::Charge;
 use crate::strategy::{Basis, Strategy};
 use crate::table::{DeploymentId, Table};
 use crate::view::View;
+use assign::{assign, Allocation, Assignment};
 use plan::Planner;
 use scene::Scene;
 
@@ -36,6 +38,7 @@ pub enum Note {
     Deprecated { used: String, current: String },
     OverrideNotAllowed(String),
     NoRoom,
+    Experiment { experiment: String, arm: String, allocation: Allocation },
 }
 
 impl Note {
@@ -50,6 +53,9 @@ impl Note {
                  router_settings.allow_strategy_override allows it"
             ),
             Self::NoRoom => "every deployment of the plan is full now".to_owned(),
+            Self::Experiment { experiment, arm, allocation } => {
+                format!("experiment {experiment}: arm {arm} ({})", allocation.as_str())
+            }
         }
     }
 }
@@ -71,6 +77,8 @@ pub struct Choice {
     pub notes: Vec<Note>,
     /// What choosing the first hop does to traffic shares.
     pub charge: Option<Charge>,
+    /// The experiment that named the candidates, where one did.
+    pub assignment: Option<Assignment>,
 }
 
 /// Why there is no plan.
@@ -100,10 +108,15 @@ pub fn choose(
     now_us: u64,
     seed: u64,
 ) -> Result<Choice, Refusal> {
-    let resolution = resolve(table, view, facts)?;
+    let mut resolution = resolve(table, view, facts)?;
     let code = resolution.capability.is_some_and(|id| table.capabilities.get(id).name == "code");
     let band = band(facts, &table.complexity, code);
+    let assignment = assign(table, view, facts, &resolution, band, now_us, seed);
     let mut notes = Vec::new();
+    if let Some(assignment) = &assignment {
+        resolution.candidates = Candidates::Model(assignment.model);
+        notes.push(assignment.note(table));
+    }
     if let Some((used, current)) = resolution.deprecated {
         notes.push(Note::Deprecated { used: used.to_owned(), current: current.to_owned() });
     }
@@ -118,7 +131,10 @@ pub fn choose(
     let mut rng = Rng::new(seed);
     planner.candidates(&mut rng);
     planner.chain(&mut rng);
-    planner.finish(notes)
+    let mut choice = planner.finish(notes)?;
+    choice.propensity *= assignment.map_or(1.0, |assignment| assignment.probability);
+    choice.assignment = assignment;
+    Ok(choice)
 }
 
 /// A strategy the request names, where config allows it.

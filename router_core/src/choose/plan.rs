@@ -345,6 +345,7 @@ impl<'a, V: View> Planner<'a, V> {
             propensity: drawn.propensity,
             notes,
             charge,
+            assignment: None,
         })
     }
 }

@@ -147,7 +147,7 @@ impl<V: View> Scene<'_, V> {
             awaited: part.waiting.anyone(),
             success: measured.success,
             reliability: (measured.success / provider.availability.max(f64::EPSILON)).min(1.0),
-            cost_usd: provider.cost_usd(self.facts.prompt_tokens, self.answer_tokens()),
+            cost_usd: provider.price.cost_usd(self.facts.prompt_tokens, self.answer_tokens()),
             key: deployment.key,
             score: 0.0,
         }

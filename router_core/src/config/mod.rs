@@ -6,6 +6,7 @@ mod defaults;
 pub mod diagnostics;
 mod pointer;
 pub mod schema;
+mod timestamp;
 mod validate;
 
 use serde_json::{Map, Value};

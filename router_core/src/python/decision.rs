@@ -124,6 +124,14 @@ impl PyDecision {
         self.0.choice.basis.as_str()
     }
     #[getter]
+    fn experiment(&self) -> Option<&str> {
+        self.0.assigned().map(|(experiment, _)| experiment)
+    }
+    #[getter]
+    fn arm(&self) -> Option<&str> {
+        self.0.assigned().map(|(_, arm)| arm)
+    }
+    #[getter]
     fn propensity(&self) -> f64 {
         self.0.choice.propensity
     }

@@ -4,6 +4,7 @@
 use pyo3::prelude::*;
 
 use crate::facts::{Facts, Features};
+use crate::query_class::QueryClass;
 use crate::request::Inspection;
 
 use super::errors::{guard, invalid_field, invalid_request};
@@ -76,7 +77,8 @@ impl PyFacts {
     #[pyo3(signature = (model, *, inspection=None, capability=None, max_tokens=None, stream=None,
                         prompt_tokens=None, batch_size=None, batch_mode=false, request_count=None,
                         quality_tier=None, priority=None, session=None, principal=None,
-                        strategy=None, chain=None, headers=Vec::new(), allowed=None))]
+                        strategy=None, chain=None, headers=Vec::new(), allowed=None,
+                        query_class=None))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of a Python constructor
     fn new(
         py: Python<'_>,
@@ -97,7 +99,9 @@ impl PyFacts {
         chain: Option<String>,
         headers: Vec<(String, String)>,
         allowed: Option<Vec<String>>,
+        query_class: Option<&str>,
     ) -> PyResult<Self> {
+        let query_class = query_class.map(|name| class_named(py, name)).transpose()?;
         let seen = inspection.map(|inspection| &inspection.0);
         let figure = |value: Option<i64>, param: &str| figure(py, value, param);
         let own_count = figure(prompt_tokens, "prompt_tokens")?;
@@ -117,6 +121,8 @@ impl PyFacts {
                 || seen.is_none_or(|seen| seen.prompt_tokens_exact),
             max_tokens: figure(max_tokens, "max_tokens")?.or(seen.and_then(|seen| seen.max_tokens)),
             cues: seen.map(|seen| seen.cues).unwrap_or_default(),
+            prompt_hash: seen.and_then(|seen| seen.prompt_hash),
+            query_class,
             features: seen.map(|seen| seen.features).unwrap_or_default(),
             stream: stream.unwrap_or(seen.is_some_and(|seen| seen.stream)),
             batch_size: figure(batch_size, "batch_size")?
@@ -146,6 +152,13 @@ impl PyFacts {
     fn prompt_tokens(&self) -> u32 {
         self.0.prompt_tokens
     }
+}
+
+fn class_named(py: Python<'_>, name: &str) -> PyResult<QueryClass> {
+    QueryClass::parse(name).ok_or_else(|| {
+        let known = QueryClass::ALL.map(QueryClass::as_str).join(", ");
+        invalid_field(py, format!("{name:?} is no query class: {known}"), "query_class")
+    })
 }
 
 fn figure(py: Python<'_>, value: Option<i64>, param: &str) -> PyResult<Option<u32>> {

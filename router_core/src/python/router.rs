@@ -132,6 +132,25 @@ impl PyRouter {
         guard(|| Ok(locked(&self.router).report(permit, &outcome.0, now_us).as_str()))
     }
 
+    fn feedback(&self, decision_id: &str, score: f64) -> PyResult<bool> {
+        if !(0.0..=1.0).contains(&score) {
+            return Err(PyValueError::new_err(format!(
+                "score is {score}; give a number from 0 to 1"
+            )));
+        }
+        guard(|| Ok(locked(&self.router).feedback(decision_id, score)))
+    }
+
+    fn experiments(&self, now_us: u64) -> PyResult<Vec<u8>> {
+        let report = guard(|| Ok(locked(&self.router).experiments(now_us)))?;
+        Ok(report.to_string().into_bytes())
+    }
+
+    #[pyo3(signature = (experiment, now_us))]
+    fn reset_experiments(&self, experiment: Option<&str>, now_us: u64) -> PyResult<Vec<String>> {
+        guard(|| Ok(locked(&self.router).reset_experiments(experiment, now_us)))
+    }
+
     fn tick(&self, now_us: u64) -> PyResult<usize> {
         guard(|| Ok(locked(&self.router).tick(now_us)))
     }

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use crate::complexity::CueFinder;
 use crate::config::diagnostics::{Diagnostic, Severity};
 use crate::ids::Id;
+use crate::query_class::Query;
 use crate::request::{inspect, inspect_text, Operation};
 use crate::table::{Model, Provider, Table};
 
@@ -238,6 +239,31 @@ impl PyTable {
         let inspected =
             guard(|| Ok(if body.len() > LARGE_BODY { py.detach(read) } else { read() }))?;
         inspected.map(PyInspection).map_err(|error| invalid_request(py, &error))
+    }
+
+    #[getter]
+    fn query_model(&self) -> Option<&str> {
+        let classes = self.table.query_classes.as_ref()?;
+        let experiment = self.table.experiments.get(classes.experiment);
+        let control = experiment.arms.get(experiment.control)?;
+        Some(&self.table.models.get(control.model).name)
+    }
+
+    #[pyo3(signature = (text, *, query_type=None, entities=Vec::new(), context_docs=0))]
+    #[allow(clippy::needless_pass_by_value)] // an argument taken from Python is owned
+    fn classify(
+        &self,
+        py: Python<'_>,
+        text: &str,
+        query_type: Option<&str>,
+        entities: Vec<(String, Vec<String>)>,
+        context_docs: usize,
+    ) -> PyResult<Option<(&'static str, String)>> {
+        let query = Query { text, query_type, entities: &entities, context_docs };
+        let classes = self.table.query_classes.as_ref();
+        let read = || classes.map(|classes| classes.classifier.classify(&query));
+        let found = guard(|| Ok(if text.len() > LARGE_BODY { py.detach(read) } else { read() }))?;
+        Ok(found.map(|found| (found.class.as_str(), found.signal)))
     }
 
     fn inspect_text(&self, py: Python<'_>, text: &str) -> PyResult<PyInspection> {

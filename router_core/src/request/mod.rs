@@ -1,6 +1,7 @@
 //! Reads an OpenAI-style request body in one pass, keeping only what a decision needs, and changes
 //! single members of one without touching the rest. Unknown fields are none of its business.
 
+mod normalised;
 mod overlay;
 mod reader;
 mod shape;
@@ -68,6 +69,8 @@ pub struct Inspection {
     pub features: Features,
     /// Hints in the texts of the user.
     pub cues: Cues,
+    /// Hash of the texts of the user, normalised; `None` where there are none.
+    pub prompt_hash: Option<u64>,
     /// Answers wanted to one prompt (`n`).
     pub choices: u32,
     /// Prompts in one request.
@@ -145,7 +148,7 @@ pub fn inspect(
         counter.add(&text.content);
     }
     let total = counter.total();
-    let asked = found.texts.iter().filter(|text| text.asks).map(|text| text.content.as_ref());
+    let asked = || found.texts.iter().filter(|text| text.asks).map(|text| text.content.as_ref());
     Ok(Inspection {
         model: found.model,
         stream: found.stream,
@@ -153,7 +156,8 @@ pub fn inspect(
         prompt_tokens: total.tokens,
         prompt_tokens_exact: total.exact,
         features: found.features,
-        cues: cues.cues(asked),
+        cues: cues.cues(asked()),
+        prompt_hash: normalised::hash(asked()),
         choices: found.choices.unwrap_or(1),
         batch_size: u32::try_from(found.prompts).unwrap_or(u32::MAX).max(1),
     })
@@ -171,6 +175,7 @@ pub fn inspect_text(text: &str, limit: u32, cues: &CueFinder) -> Inspection {
         prompt_tokens_exact: total.exact,
         features: Features::default(),
         cues: cues.cues([text]),
+        prompt_hash: normalised::hash([text]),
         choices: 1,
         batch_size: 1,
     }

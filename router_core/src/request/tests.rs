@@ -53,6 +53,7 @@ fn a_chat_is_read() {
             prompt_tokens_exact: true,
             features: Features::default(),
             cues: Cues::default(),
+            prompt_hash: inspect_text("Print  Hello", 100, &CueFinder::default()).prompt_hash,
             choices: 2,
             batch_size: 1,
         }

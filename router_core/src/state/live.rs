@@ -1,6 +1,7 @@
 //! The live state as a decision sees it.
 
 use super::{Bindings, State};
+use crate::experiment::ExperimentId;
 use crate::table::{DeploymentId, ProviderId};
 use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup, View};
 
@@ -33,5 +34,9 @@ impl View for LiveView<'_> {
 
     fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64 {
         self.bindings.deployment(id).map_or(0.0, |slot| self.state.shares.credit(group, slot))
+    }
+
+    fn rolled_back(&self, id: ExperimentId) -> bool {
+        self.state.experiments.rolled_back(&self.bindings.experiments, id)
     }
 }

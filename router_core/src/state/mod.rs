@@ -5,6 +5,7 @@
 mod breaker;
 pub mod budget;
 mod deployment;
+pub mod experiments;
 mod live;
 pub mod permits;
 mod provider;
@@ -20,7 +21,8 @@ use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
 use crate::view::{DeploymentFigures, ProviderFigures};
 use deployment::{DeploymentState, Ended};
-use permits::{Permits, Reported, Reservation};
+use experiments::{Bound, Experiments};
+use permits::{Permits, Probes, Reported, Reservation};
 use provider::ProviderState;
 use shares::Shares;
 
@@ -39,6 +41,7 @@ const SWEEP_EVERY_US: u64 = 1_000_000;
 pub struct Bindings {
     providers: Vec<usize>,
     deployments: Vec<usize>,
+    pub experiments: Vec<Bound>,
 }
 
 impl Bindings {
@@ -67,6 +70,7 @@ pub struct Claim {
 
 #[derive(Debug, Default)]
 pub struct State {
+    pub experiments: Experiments,
     providers: Vec<ProviderState>,
     deployments: Vec<DeploymentState>,
     provider_slots: FxHashMap<String, usize>,
@@ -93,6 +97,7 @@ impl State {
             deployments: deployments
                 .map(|(_, deployment)| self.bind_deployment(&deployment.id))
                 .collect(),
+            experiments: self.experiments.bind(table),
         }
     }
 
@@ -130,6 +135,13 @@ impl State {
         self.decisions
     }
 
+    /// Whether a decision was made here, and lately.
+    #[must_use]
+    pub fn remembers(&self, decision: u64) -> bool {
+        let lately = self.decisions.saturating_sub(experiments::REMEMBERED as u64);
+        (1..=self.decisions).contains(&decision) && decision > lately
+    }
+
     // ── Slots ───────────────────────────────────────────────────────────────────────────────────
 
     /// Takes a slot; the permit gives it back exactly once.
@@ -151,8 +163,10 @@ impl State {
             expires_us: claim.expires_us,
             stream: claim.stream,
             first_token_seen: false,
-            probes_deployment: deployment_state.reserve(settings, now_us),
-            probes_provider: provider_state.reserve(settings, now_us),
+            probes: Probes {
+                deployment: deployment_state.reserve(settings, now_us),
+                provider: provider_state.reserve(settings, now_us),
+            },
         });
         if claim.watched {
             deployment_state.wait(permit, claim.stream, now_us);
@@ -241,11 +255,11 @@ impl State {
 
     fn release(&mut self, permit: u64, reservation: Reservation, now_us: u64) {
         if let Some(state) = self.providers.get_mut(reservation.provider) {
-            state.release(reservation.probes_provider, now_us);
+            state.release(reservation.probes.provider, now_us);
         }
         if let Some(state) = self.deployments.get_mut(reservation.deployment) {
             state.stop_waiting(permit, reservation.stream);
-            state.release(reservation.probes_deployment);
+            state.release(reservation.probes.deployment);
         }
     }
 

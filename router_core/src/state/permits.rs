@@ -19,9 +19,14 @@ pub struct Reservation {
     pub stream: bool,
     /// Its first token has been told of.
     pub first_token_seen: bool,
-    /// It tests a half-open deployment, a half-open provider.
-    pub probes_deployment: bool,
-    pub probes_provider: bool,
+    pub probes: Probes,
+}
+
+/// What half-open things a request tests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Probes {
+    pub deployment: bool,
+    pub provider: bool,
 }
 
 /// What became of a report.
@@ -127,8 +132,7 @@ mod tests {
             expires_us,
             stream: false,
             first_token_seen: false,
-            probes_deployment: false,
-            probes_provider: false,
+            probes: Probes::default(),
         }
     }
 

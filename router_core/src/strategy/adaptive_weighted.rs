@@ -55,7 +55,7 @@ pub fn ranks(members: &[Member], nature: Nature) -> Vec<u8> {
 fn suited(members: &[Member], band: Band) -> Option<usize> {
     let mut locals = members.iter().enumerate().filter(|(_, member)| !member.cloud);
     let of_band = match band {
-        Band::Low => locals.clone().last()?.0,
+        Band::Low => locals.clone().next_back()?.0,
         Band::Medium | Band::High => locals.clone().next()?.0,
     };
     let (place, _) =
@@ -93,9 +93,10 @@ mod tests {
             member(true, local_saturated || band == Band::High),
         ];
         let ranks = ranks(&members, Nature { band, local_saturated, by_complexity: true });
-        let least = ranks.iter().min().unwrap();
-        assert_eq!(ranks.iter().filter(|rank| *rank == least).count(), 1);
-        ranks.iter().position(|rank| rank == least).unwrap()
+        let least = ranks.iter().min();
+        let first = ranks.iter().position(|rank| Some(rank) == least);
+        assert_eq!(first, ranks.iter().rposition(|rank| Some(rank) == least));
+        first.unwrap()
     }
 
     #[test]
@@ -131,7 +132,8 @@ mod tests {
     #[test]
     fn nobody_measured_leaves_the_weights_as_they_are() {
         let mut class = entries(&[2.0, 1.0]);
-        class.iter_mut().for_each(|entry| entry.seen = false);
+        class[0].seen = false;
+        class[1].seen = false;
         chance(1, |chance| order(&mut class, chance));
         assert!((class.iter().map(|entry| entry.weight).sum::<f64>() - 3.0).abs() < 1e-12);
     }

@@ -11,6 +11,7 @@ const BOUNDED_LOAD: f64 = 1.25;
 
 /// Classes are used up in order, by the first difference in the order of the fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(clippy::struct_excessive_bools)] // a list of what sets one back, compared in order
 pub struct Class {
     /// Its provider has no free slot.
     pub full: bool,

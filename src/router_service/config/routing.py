@@ -6,7 +6,8 @@ What the keys mean is declared in the core alone; this room only reads, joins an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from router_service.config.diagnostics import (
     in_reading_order,
     listing,
 )
+from router_service.config.environment import apply_environment
 from router_service.config.include import read_with_includes
 from router_service.config.places import Places
 from router_service.config.reference import REFERENCE_CONFIG
@@ -26,26 +28,31 @@ if TYPE_CHECKING:
     from router_service.core import Diagnostic
 
 
-def load_table(path: Path | str = REFERENCE_CONFIG) -> Table:
-    """Compile a routing config.
+def load_table(
+    path: Path | str = REFERENCE_CONFIG, environ: Mapping[str, str] = os.environ
+) -> Table:
+    """Compile a routing config, with what the environment sets of model routing.
 
     Raises ConfigRejected whose diagnostics are LocatedDiagnostic, warnings among them.
     """
-    table, found = _compile(Path(path))
+    table, found = _compile(Path(path), environ)
     if table is None:
         raise ConfigRejected(listing(found), found)
     return table
 
 
-def check(path: Path | str) -> list[LocatedDiagnostic]:
+def check(path: Path | str, environ: Mapping[str, str] = os.environ) -> list[LocatedDiagnostic]:
     """Every error and warning of a routing config, in reading order; empty where it is clean."""
-    return _compile(Path(path))[1]
+    return _compile(Path(path), environ)[1]
 
 
-def _compile(path: Path) -> tuple[Table | None, list[LocatedDiagnostic]]:
+def _compile(
+    path: Path, environ: Mapping[str, str]
+) -> tuple[Table | None, list[LocatedDiagnostic]]:
     """A table where there is no error, and all findings."""
     try:
         document = read_with_includes(path)
+        apply_environment(document, environ)
     except DocumentError as problem:
         return None, [problem.diagnostic]
     found = list(document.problems)

@@ -31,6 +31,7 @@ async def facts_of_incoming(table: Table, incoming: Incoming) -> tuple[Facts, In
         incoming.attributes,
         incoming.headers,
         incoming.principal,
+        query_class=incoming.query_class,
     )
     return facts, inspection
 
@@ -73,6 +74,7 @@ def _facts(
     max_tokens: int | None = None,
     stream: bool | None = None,
     prompt_tokens: int | None = None,
+    query_class: str | None = None,
 ) -> Facts:
     wanted = _condition_headers(table)
     return Facts(
@@ -93,6 +95,7 @@ def _facts(
         chain=attributes.chain,
         headers=[(name, headers[name]) for name in wanted if name in headers],
         allowed=attributes.allowed,
+        query_class=query_class,
     )
 
 

@@ -16,11 +16,15 @@ from router_service.serving.admission import Admission
 from router_service.serving.facts import facts_of_incoming, facts_of_query
 from router_service.serving.journal import Journal, status_of
 from router_service.serving.opened import OpenedStream
+from router_service.serving.queries import classified, incoming_of
+from router_service.serving.recent_requests import RecentRequests
 from router_service.serving.run import Run, Upstream
 from router_service.types import (
     Answer,
     Incoming,
     Observer,
+    Query,
+    QueryAnswer,
     RequestRecord,
     RouteQuery,
     StreamItem,
@@ -57,6 +61,7 @@ class Orchestrator:
         self._forward = tuple(name.lower() for name in forward_headers)
         self._clock = clock
         self._seeds = seeds or _random_seeds()
+        self._recent = RecentRequests()
 
     # ── Carrying out ────────────────────────────────────────────────────────────────────────────
 
@@ -107,6 +112,7 @@ class Orchestrator:
             deadline=deadline,
         )
         journal.decided(walk.decision, time.perf_counter() - before)
+        self._recent.remember(incoming.principal, incoming.request_id, walk.decision.decision_id)
         return session.run, inspection.stream
 
     def _upstream_headers(self, incoming: Incoming) -> dict[str, str]:
@@ -115,6 +121,17 @@ class Orchestrator:
         }
         headers["x-request-id"] = incoming.request_id
         return headers
+
+    async def generate(self, query: Query) -> QueryAnswer:
+        """See serving.ports.RequestService.generate."""
+        started = time.monotonic()
+        table = self._router.table
+        complexity, signal = await classified(table, query)
+        answer = await self.open(await incoming_of(query, table.query_model, complexity))
+        if not isinstance(answer, Answer):
+            await answer.aclose()
+            raise TypeError("a stream came back where a whole answer was asked for")
+        return QueryAnswer(answer, complexity, signal, time.monotonic() - started)
 
     # ── Deciding only ───────────────────────────────────────────────────────────────────────────
 
@@ -132,6 +149,7 @@ class Orchestrator:
             decision = self._router.decide(facts, self._clock(), self._seeds())
             decision_s = time.perf_counter() - before
             trace.decided(decision, decision_s)
+            self._recent.remember(query.principal, query.request_id, decision.decision_id)
         except BaseException as error:
             failure = error
             raise
@@ -160,6 +178,25 @@ class Orchestrator:
     def report(self, permit: str, outcome: Outcome) -> str:
         """See serving.ports.RequestService.report."""
         return self._router.report(permit, outcome, self._clock())
+
+    # ── Experiments ─────────────────────────────────────────────────────────────────────────────
+
+    def feedback(self, decision_id: str, score: float) -> str:
+        """See serving.ports.RequestService.feedback."""
+        return "accepted" if self._router.feedback(decision_id, score) else "unknown"
+
+    def decision_of(self, principal: str, request_id: str) -> str | None:
+        """See serving.ports.RequestService.decision_of."""
+        return self._recent.decision_of(principal, request_id)
+
+    def experiments(self) -> dict[str, Any]:
+        """See serving.ports.RequestService.experiments."""
+        figures: dict[str, Any] = json.loads(self._router.experiments(self._clock()))
+        return figures
+
+    def reset_experiments(self, experiment: str | None) -> list[str]:
+        """See serving.ports.RequestService.reset_experiments."""
+        return self._router.reset_experiments(experiment, self._clock())
 
     # ── What there is ───────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from router_service.core import Decision, Model, Outcome, Provider
     from router_service.errors import RouterError
-    from router_service.types import Answer, Incoming, RouteQuery, StreamItem
+    from router_service.types import (
+        Answer,
+        Incoming,
+        Query,
+        QueryAnswer,
+        RouteQuery,
+        StreamItem,
+    )
 
 
 class RequestService(Protocol):
@@ -22,6 +29,12 @@ class RequestService(Protocol):
         caller must aclose() it; that closes the upstream connection at once. Raises RouterError.
         """
 
+    async def generate(self, query: Query) -> QueryAnswer:
+        """Classify a question and answer it with the model its class calls for.
+
+        Raises RouterError.
+        """
+
     async def decide(self, query: RouteQuery) -> Decision:
         """Choose and reserve, without carrying out. Raises RouterError."""
 
@@ -33,6 +46,24 @@ class RequestService(Protocol):
 
     def report(self, permit: str, outcome: Outcome) -> str:
         """Outcome of a Route caller's attempt: accepted, duplicate, expired or unknown."""
+
+    def feedback(self, decision_id: str, score: float) -> str:
+        """How good an answer was, 0 to 1; the last score of a decision counts.
+
+        Returns accepted or unknown.
+        """
+
+    def decision_of(self, principal: str, request_id: str) -> str | None:
+        """The decision made for a caller's request, among the last ones."""
+
+    def experiments(self) -> dict[str, Any]:
+        """The figures of every experiment by arm, and which arms serve which classes of queries."""
+
+    def reset_experiments(self, experiment: str | None) -> list[str]:
+        """Start the figures of one experiment, or of all, anew and lift its rollback.
+
+        Returns the names of those that were reset.
+        """
 
     def models(self) -> Sequence[Model]: ...
 

@@ -23,6 +23,8 @@ from router_service.types import (
     Finished,
     Incoming,
     Opened,
+    Query,
+    QueryAnswer,
     RouteQuery,
     Served,
     StreamItem,
@@ -52,6 +54,49 @@ PROVIDERS = {
         idle_us=15_000_000,
     ),
 }
+
+
+EXPERIMENT = {
+    "name": "sizes",
+    "enabled": True,
+    "unit": "prompt",
+    "verdict": "review",
+    "verdict_reason": "because",
+    "since_us": 5,
+    "arms": [
+        {
+            "name": "3b",
+            "model": "small",
+            "wanted_share": 0.3,
+            "requests": 9,
+            "served": 8,
+            "errors": 1,
+            "latency_us": 16_000,
+            "mean_latency_us": 2_000,
+            "p95_latency_us": 3_000,
+            "feedback_count": 4,
+            "mean_quality": 0.5,
+            "quality_variance": 0.1,
+            "cost_usd": 0.25,
+        },
+        {
+            "name": "8b",
+            "model": "big",
+            "wanted_share": 0.7,
+            "requests": 0,
+            "served": 0,
+            "errors": 0,
+            "latency_us": 0,
+            "mean_latency_us": 0,
+            "p95_latency_us": 0,
+            "feedback_count": 0,
+            "mean_quality": None,
+            "quality_variance": None,
+            "cost_usd": 0.0,
+        },
+    ],
+}
+"""What the core reports of an experiment."""
 
 
 def hop(model: str, provider: str, tier: str | None, change: float | None) -> SimpleNamespace:
@@ -121,6 +166,7 @@ class FakeRequests:
     hang: bool = False
     """Wait to be released before answering; a stream waits after its first delta."""
     report_status: str = "accepted"
+    feedback_status: str = "accepted"
     document: dict[str, Any] = field(default_factory=dict)
     seen: list[Any] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -172,6 +218,23 @@ class FakeRequests:
     def report(self, permit: str, outcome: Any) -> str:
         self._see((permit, outcome))
         return self.report_status
+
+    async def generate(self, query: Query) -> QueryAnswer:
+        raise NotImplementedError("the gRPC face has no such call")
+
+    def feedback(self, decision_id: str, score: float) -> str:
+        self._see((decision_id, score))
+        return self.feedback_status
+
+    def decision_of(self, principal: str, request_id: str) -> str | None:
+        raise NotImplementedError("the gRPC face takes decision ids alone")
+
+    def experiments(self) -> dict[str, Any]:
+        return {"experiments": [EXPERIMENT], "query_classes": None}
+
+    def reset_experiments(self, experiment: str | None) -> list[str]:
+        self._see(experiment)
+        return ["sizes"]
 
     def provider(self, provider_id: str) -> Any:
         return PROVIDERS[provider_id]

@@ -17,6 +17,8 @@ from router_service.types import (
     Incoming,
     Opened,
     OutcomeClass,
+    Query,
+    QueryAnswer,
     RouteQuery,
     Served,
     StreamItem,
@@ -115,6 +117,21 @@ class CoreDecision:
     permit_expires_us: int = 1_700_000_000_000_000
 
 
+FIGURES: dict[str, Any] = {
+    "experiments": [
+        {
+            "name": "sizes",
+            "enabled": True,
+            "arms": [
+                {"name": name, "requests": 2, "served": 2, "latency_us": 4, "wanted_share": 0.5}
+                for name in ("3b", "8b")
+            ],
+        }
+    ],
+    "query_classes": {"experiment": "sizes", "simple": "3b", "baseline_latency_us": 4},
+}
+"""What the core says of a pair of arms that got two requests each."""
+
 Opening = Callable[[Incoming], Awaitable[Answer | AsyncGenerator[StreamItem, None]]]
 
 
@@ -124,6 +141,10 @@ class FakeService:
     def __init__(self) -> None:
         self.incoming: list[Incoming] = []
         self.queries: list[RouteQuery] = []
+        self.asked: list[Query] = []
+        self.judged: list[tuple[str, float]] = []
+        self.reset: list[str | None] = []
+        self.figures: dict[str, Any] = FIGURES
         self.draining = False
         self.error: BaseException | None = None
         """Raised instead of an answer."""
@@ -159,6 +180,24 @@ class FakeService:
             return generate()
 
         self.opening = opening
+
+    async def generate(self, query: Query) -> QueryAnswer:
+        self.asked.append(query)
+        return QueryAnswer(self.answer, "simple", "told by a test", 0.25)
+
+    def feedback(self, decision_id: str, score: float) -> str:
+        self.judged.append((decision_id, score))
+        return "accepted" if decision_id == "d-1" else "unknown"
+
+    def decision_of(self, principal: str, request_id: str) -> str | None:
+        return {("anonymous", "r-1"): "d-1"}.get((principal, request_id))
+
+    def experiments(self) -> dict[str, Any]:
+        return self.figures
+
+    def reset_experiments(self, experiment: str | None) -> list[str]:
+        self.reset.append(experiment)
+        return ["sizes"]
 
     async def decide(self, query: RouteQuery) -> Any:
         self.queries.append(query)

@@ -4,6 +4,7 @@
 mod capabilities;
 mod chains;
 mod exact;
+mod experiments;
 mod lookup;
 mod models;
 mod overlap;
@@ -11,6 +12,7 @@ mod parameters;
 mod patterns;
 mod pools;
 mod providers;
+mod query_classes;
 mod rules;
 mod settings;
 mod sizes;
@@ -76,6 +78,7 @@ pub fn compile(
     patterns::compile(&mut draft, &document.patterns);
     sizes::compile(&mut draft, &document.model_size_routing);
     rules::compile(&mut draft, document);
+    experiments::compile(&mut draft, document);
     draft.finish()
 }
 
@@ -140,6 +143,8 @@ fn empty_table(version: String) -> Table {
         default_chain: Vec::new(),
         named_chains: BTreeMap::new(),
         complexity: ComplexityParameters::default(),
+        experiments: Arena::default(),
+        query_classes: None,
         settings: Settings::default(),
         condition_headers: Vec::new(),
         warnings: Vec::new(),

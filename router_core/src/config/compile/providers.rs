@@ -81,19 +81,23 @@ fn compile_one(
     let active = entry.enabled.unwrap_or(true) && entry.active.unwrap_or(true);
     let domain = entry.failure_domain.as_ref().or(entry.exclusive_group.as_ref());
     let features = features(entry);
+    let location = entry.location.unwrap_or(Location::Local);
     let passthrough = format!("*@{id}");
     let deployments = &mut draft.table.deployments;
     Ok(draft.table.providers.push_with(|provider| Provider {
         id: id.to_owned(),
         kind: entry.kind,
         base_url: entry.base_url.trim_end_matches('/').to_owned(),
-        location: entry.location.unwrap_or(Location::Local),
+        location,
         failure_domain: domain.map_or(id, String::as_str).to_owned(),
         availability: entry.availability.unwrap_or(AVAILABILITY),
         ttft_prior_us: micros(entry.ttft_prior_ms, TTFT_PRIOR_US),
         capacity: entry.capacity.unwrap_or(CAPACITY),
         context_window: entry.context_window,
-        price,
+        price: match location {
+            Location::Local => Price::default(),
+            Location::Cloud => price,
+        },
         credential,
         features,
         active,

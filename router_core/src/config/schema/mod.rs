@@ -3,6 +3,7 @@
 
 pub mod chains;
 pub mod containers;
+pub mod experiments;
 pub mod fleet;
 pub mod rules;
 pub mod scalars;
@@ -15,11 +16,12 @@ use serde_json::{json, Map, Value};
 use crate::complexity::ComplexityParameters;
 use chains::{ChainEntry, FallbackEntry};
 use containers::{Entries, Items, Names};
+use experiments::{ExperimentEntry, QueryClassesEntry};
 use fleet::{ExactEntry, ModelEntry, ProviderEntry};
 use rules::{CapabilityEntry, MetadataEntry, PatternEntry, PoolEntry, RedundancyEntry, SizeEntry};
 use settings::{
-    ErrorBasedRouting, ExperimentEntry, FirstRequestRouting, Metadata, RateLimitedFallback,
-    RouterSettings, UnknownModel, UsageBased,
+    ErrorBasedRouting, FirstRequestRouting, Metadata, RateLimitedFallback, RouterSettings,
+    UnknownModel, UsageBased,
 };
 
 /// Keys of older files that may stand in any object and that nothing reads.
@@ -73,8 +75,10 @@ pub struct Document {
     pub error_based_routing: ErrorBasedRouting,
     pub first_request_routing: FirstRequestRouting,
     pub usage_based: UsageBased,
-    #[schemars(extend("x-unused" = "experiments are not built yet"))]
+    /// Named A/B tests between models.
     pub experiments: Entries<ExperimentEntry>,
+    /// How the queries of POST /v1/generate are classified, and which experiment serves them.
+    pub query_classes: Option<QueryClassesEntry>,
     pub metadata: Metadata,
 }
 

@@ -152,58 +152,6 @@ pub struct FactorShares {
     pub cost: Option<Weight>,
 }
 
-/// A named A/B test.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct ExperimentEntry {
-    /// Default: false.
-    pub enabled: Option<bool>,
-    /// Which requests take part.
-    pub r#match: ExperimentMatch,
-    /// What keeps its arm. Default: prompt.
-    pub unit: Option<ExperimentUnit>,
-    pub arms: Entries<ArmEntry>,
-    pub guardrail: Option<Guardrail>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[serde(default)]
-pub struct ExperimentMatch {
-    pub capability: Option<String>,
-    pub rule: Option<String>,
-    pub complexity: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ExperimentUnit {
-    Session,
-    User,
-    Prompt,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct ArmEntry {
-    pub model: String,
-    /// Share of the traffic, 0 to 1.
-    #[schemars(range(min = 0, max = 1))]
-    pub share: Option<f64>,
-}
-
-/// When an arm is rolled back.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[serde(default)]
-pub struct Guardrail {
-    #[schemars(range(min = 0, max = 1))]
-    pub max_error_rate: Option<f64>,
-    #[schemars(range(min = 0, max = 1))]
-    pub max_quality_loss: Option<f64>,
-    pub min_samples: Option<u32>,
-}
-
 /// Notes for people; nothing is read from here.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]

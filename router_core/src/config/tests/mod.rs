@@ -1,5 +1,6 @@
 //! What a config means and what is wrong with one.
 
+mod experiments;
 mod mistakes;
 mod reference;
 mod references;

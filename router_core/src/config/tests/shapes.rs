@@ -181,10 +181,6 @@ fn what_nothing_uses_is_a_warning() {
     let table = table(&fleet(&json!({
         "debug": true,
         "usage_based": { "weight_factors": ["latency", { "cost": 0.2 }], "measure": "tokens" },
-        "experiments": { "sizes": {
-            "match": { "capability": "chat" }, "unit": "user",
-            "arms": { "3b": { "model": "one:7b", "share": 0.5 }, "8b": { "model": "two" } }
-        } },
         "metadata": { "version": 1.7, "owner": "someone" },
         "router_settings": { "redis_host": "localhost", "redis_prot": 1, "routing_strategy": "usage-based-routing" },
         "request_metadata_routing": { "s": {
@@ -197,7 +193,6 @@ fn what_nothing_uses_is_a_warning() {
             ("unused-key", "/debug"),
             ("unused-key", "/usage_based/weight_factors"),
             ("unused-key", "/usage_based/measure"),
-            ("unused-key", "/experiments"),
             ("unused-key", "/metadata/owner"),
             ("unused-key", "/router_settings/redis_host"),
             ("unused-key", "/router_settings/redis_prot"),

@@ -1,5 +1,5 @@
-"""AdminService, whose messages are fixed and whose calls are yet to be built.
-Until then each of them says so, in place of the library's bare refusal."""
+"""AdminService: the figures of experiments. Its other calls, whose messages are fixed, are yet to
+be built; until then each of them says so, in place of the library's bare refusal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from typing import Any, NoReturn
 
 import grpc
 
-from router_service.faces.grpc.caller import Context
-from router_service.v1 import admin_pb2_grpc
+from router_service.errors import InvalidRequest
+from router_service.faces.auth import Keys
+from router_service.faces.grpc import experiments
+from router_service.faces.grpc.caller import Caller, Context
+from router_service.faces.grpc.service import answering
+from router_service.serving.ports import RequestService
+from router_service.v1 import admin_pb2, admin_pb2_grpc
 
 
 async def refuse_unbuilt(rpc: str, context: Context) -> NoReturn:
@@ -23,6 +28,10 @@ async def refuse_unbuilt(rpc: str, context: Context) -> NoReturn:
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
     """The servicer. Method names are the RPCs'; their contract is in proto/."""
 
+    def __init__(self, requests: RequestService, keys: Keys) -> None:
+        self.keys = keys
+        self._requests = requests
+
     async def GetStatus(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
         await refuse_unbuilt("GetStatus", context)
 
@@ -35,13 +44,34 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def SwitchModel(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
         await refuse_unbuilt("SwitchModel", context)
 
-    async def GetExperimentStats(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
-        await refuse_unbuilt("GetExperimentStats", context)
+    @answering
+    async def GetExperimentStats(  # noqa: N802
+        self, request: admin_pb2.GetExperimentStatsRequest, _caller: Caller, _context: Context
+    ) -> admin_pb2.GetExperimentStatsResponse:
+        figures = self._figures(request.experiment)
+        return admin_pb2.GetExperimentStatsResponse(
+            experiments=[experiments.stats(one) for one in figures]
+        )
 
+    @answering
     async def ResetExperimentStats(  # noqa: N802
-        self, _request: Any, context: Context
-    ) -> NoReturn:
-        await refuse_unbuilt("ResetExperimentStats", context)
+        self, request: admin_pb2.ResetExperimentStatsRequest, _caller: Caller, _context: Context
+    ) -> admin_pb2.ResetExperimentStatsResponse:
+        self._figures(request.experiment)
+        reset = self._requests.reset_experiments(request.experiment or None)
+        return admin_pb2.ResetExperimentStatsResponse(experiments=reset)
+
+    def _figures(self, name: str) -> list[dict[str, Any]]:
+        """Those of the experiment named, or of all. Raises InvalidRequest for an unknown one."""
+        every: list[dict[str, Any]] = self._requests.experiments()["experiments"]
+        found = [one for one in every if name in ("", one["name"])]
+        if name and not found:
+            known = ", ".join(one["name"] for one in every) or "none"
+            raise InvalidRequest(
+                f"experiment: none is called {name[:100]!r}; the config defines: {known}",
+                "experiment",
+            )
+        return found
 
     async def WatchDecisions(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
         await refuse_unbuilt("WatchDecisions", context)

@@ -17,6 +17,9 @@ from router_service.v1 import router_pb2, types_pb2
 
 FACE = "grpc"
 
+_THUMBS = {"thumbs_up": 1.0, "thumbs_down": 0.0}
+"""Labels that say what a score would."""
+
 _OPERATIONS: dict[int, Operation] = {
     types_pb2.OPERATION_UNSPECIFIED: Operation.CHAT,
     types_pb2.OPERATION_CHAT: Operation.CHAT,
@@ -145,6 +148,26 @@ def reported(request: router_pb2.ReportOutcomeRequest) -> tuple[str, Outcome]:
         retry_after_us=_optional(outcome, "retry_after_us", 0, limits.MAX_DURATION_US),
         served_model=limits.name(outcome.served_model, "outcome.served_model") or None,
     )
+
+
+def judged(request: router_pb2.ReportFeedbackRequest) -> tuple[str, float]:
+    """Decision and score of a judgement; a label may stand for the score. Raises InvalidRequest."""
+    decision_id = limits.name(request.decision_id, "decision_id")
+    if not decision_id:
+        raise InvalidRequest("decision_id: empty; send the id of the decision", "decision_id")
+    limits.count(len(request.labels), limits.MAX_LABELS, "labels")
+    limits.name(request.comment, "comment", limits.MAX_COMMENT)
+    labels = [limits.name(label, "labels") for label in request.labels]
+    if request.HasField("score"):
+        return decision_id, limits.fraction(request.score, 1, "score")
+    scores = {_THUMBS[label] for label in labels if label in _THUMBS}
+    if len(scores) != 1:
+        raise InvalidRequest(
+            "score: left out; send a number from 0 to 1, or one of the labels thumbs_up and "
+            "thumbs_down",
+            "score",
+        )
+    return decision_id, scores.pop()
 
 
 def _optional(outcome: types_pb2.Outcome, field: str, low: int, high: int) -> int | None:

@@ -51,9 +51,9 @@ def create_grpc_server(
     """
     most = config.grpc.max_message_bytes
     server = grpc.aio.server(options=_options(most))
-    service = RouterService(orchestrator, keys)
+    service, admin = RouterService(orchestrator, keys), AdminService(orchestrator, keys)
     register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server, most)
-    register(admin_pb2_grpc.add_AdminServiceServicer_to_server, AdminService(), server, most)
+    register(admin_pb2_grpc.add_AdminServiceServicer_to_server, admin, server, most)
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)
     reflection.enable(server, [router_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR])
     return server

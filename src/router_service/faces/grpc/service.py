@@ -7,7 +7,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import grpc.aio
 
@@ -15,7 +15,6 @@ from router_service.core import Decision
 from router_service.errors import Draining, InvalidRequest
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import body, limits, replies, requests
-from router_service.faces.grpc.admin import refuse_unbuilt
 from router_service.faces.grpc.caller import (
     REQUEST_ID,
     Caller,
@@ -33,8 +32,15 @@ from router_service.v1 import router_pb2, router_pb2_grpc
 
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
-Handler = Callable[["RouterService", Any, Context], Awaitable[Any]]
-Method = Callable[["RouterService", Any, Caller, Context], Awaitable[Any]]
+
+class Keyed(Protocol):
+    """A servicer that knows its callers by these keys."""
+
+    keys: Keys
+
+
+Handler = Callable[[Any, Any, Context], Awaitable[Any]]
+Method = Callable[[Any, Any, Caller, Context], Awaitable[Any]]
 
 
 def ours_to_answer(error: BaseException) -> bool:
@@ -53,7 +59,7 @@ def answering(method: Method) -> Handler:
     """Makes a handler of a method: identifies the caller and turns every error into a status."""
 
     @functools.wraps(method)
-    async def handler(self: RouterService, request: Any, context: Context) -> Any:
+    async def handler(self: Keyed, request: Any, context: Context) -> Any:
         headers = headers_of(context)
         request_id = request_id_of(headers.get(REQUEST_ID))
         try:
@@ -185,10 +191,13 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         did = self._requests.report(permit, outcome)
         return router_pb2.ReportOutcomeResponse(status=replies.REPORT_STATUSES[did])
 
+    @answering
     async def ReportFeedback(  # noqa: N802
-        self, _request: router_pb2.ReportFeedbackRequest, context: Context
-    ) -> NoReturn:
-        await refuse_unbuilt("ReportFeedback", context)
+        self, request: router_pb2.ReportFeedbackRequest, _caller: Caller, _context: Context
+    ) -> router_pb2.ReportFeedbackResponse:
+        decision_id, score = requests.judged(request)
+        did = self._requests.feedback(decision_id, score)
+        return router_pb2.ReportFeedbackResponse(status=replies.REPORT_STATUSES[did])
 
     @answering
     async def Generate(  # noqa: N802

@@ -14,6 +14,8 @@ from router_service.errors import RouterError
 from router_service.faces.auth import Keys, presented_key
 from router_service.faces.http.completions import completion_endpoint
 from router_service.faces.http.errors import HttpProblem, failure, internal_error
+from router_service.faces.http.experiments import feedback_endpoint, model_routing_endpoints
+from router_service.faces.http.generate import generate_endpoint
 from router_service.faces.http.models import model_endpoints
 from router_service.faces.http.operations import health, metrics_endpoint, ready_handler
 from router_service.faces.http.request import Caller, Endpoint, HttpLimits
@@ -44,11 +46,20 @@ def create_http_app(
     limits = limits or HttpLimits()
     app = web.Application(middlewares=[_refuse_unknown_places])
     list_models, get_model = model_endpoints(service)
+    routing_stats, reset_routing = model_routing_endpoints(service, limits)
     for prefix in ("/v1", ""):
         for path, operation in _COMPLETION_PATHS.items():
             complete = completion_endpoint(service, operation, limits)
             app.router.add_post(prefix + path, _guarded(complete, keys))
         app.router.add_post(prefix + "/route", _guarded(route_endpoint(service, limits), keys))
+        app.router.add_post(
+            prefix + "/generate", _guarded(generate_endpoint(service, limits), keys)
+        )
+        app.router.add_get(prefix + "/model-routing/stats", _guarded(routing_stats, keys))
+        app.router.add_post(prefix + "/model-routing/reset", _guarded(reset_routing, keys))
+        app.router.add_post(
+            prefix + "/feedback", _guarded(feedback_endpoint(service, limits), keys)
+        )
         app.router.add_get(prefix + "/models", _guarded(list_models, keys))
         app.router.add_get(prefix + "/models/{name:.+}", _guarded(get_model, keys))
     app.router.add_get("/metrics", _guarded(metrics_endpoint(registry), keys))

@@ -7,6 +7,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import ContentEncodingError
@@ -16,6 +17,8 @@ from router_service.faces.http.errors import HttpProblem
 from router_service.serving.attributes import is_unicode
 
 MAX_TIMEOUT_S = 86_400.0
+_THREAD_FROM_BYTES = 64 * 1024
+"""Bodies this large are parsed in a thread, so that other requests go on."""
 
 _CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
 _JSON = "application/json"
@@ -28,6 +31,8 @@ class Caller:
     principal: str
     request_id: str
 
+
+Parsed = TypeVar("Parsed")
 
 Endpoint = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 """Answers one request of a known caller. It may raise RouterError."""
@@ -100,6 +105,11 @@ async def read_body(request: web.Request, limits: HttpLimits) -> bytes:
             "the body is not what its Content-Encoding and Transfer-Encoding say; send it as it is "
             "or gzip-compressed"
         ) from None
+
+
+async def parsed(body: bytes, parse: Callable[[], Parsed]) -> Parsed:
+    """What parse makes of a body; for a large one it runs in a thread."""
+    return await asyncio.to_thread(parse) if len(body) >= _THREAD_FROM_BYTES else parse()
 
 
 async def _read_bounded(content: StreamReader, limits: HttpLimits) -> bytes:

@@ -3,7 +3,6 @@ needs to talk to the target itself, and the permit for the slot kept for it."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from router_service.faces.http.request import (
     Endpoint,
     HttpLimits,
     headers_of,
+    parsed,
     read_body,
 )
 from router_service.faces.http.route_query import route_query
@@ -24,9 +24,6 @@ from router_service.types import RouteQuery
 
 if TYPE_CHECKING:
     from router_service.core import Decision, Hop
-
-_THREAD_FROM_BYTES = 64 * 1024
-"""Bodies this large are parsed in a thread, so that other requests go on."""
 
 
 def route_endpoint(service: RequestService, limits: HttpLimits) -> Endpoint:
@@ -64,7 +61,7 @@ async def _read_query(request: web.Request, caller: Caller, limits: HttpLimits) 
             request_id=caller.request_id,
         )
 
-    return await asyncio.to_thread(parse) if len(body) >= _THREAD_FROM_BYTES else parse()
+    return await parsed(body, parse)
 
 
 def _described(service: RequestService, decision: Decision) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""POST /v1/generate: a question answered by the model that its class calls for (R15), with what
+that took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from router_service.faces.http.completions import refuse_when_draining
+from router_service.faces.http.generate_query import generate_query
+from router_service.faces.http.request import (
+    Caller,
+    Endpoint,
+    HttpLimits,
+    headers_of,
+    parsed,
+    read_body,
+    timeout_of,
+)
+from router_service.faces.http.served import served_headers
+from router_service.serving.attributes import attributes_from_headers
+from router_service.serving.ports import RequestService
+from router_service.types import Query, QueryAnswer
+
+
+def generate_endpoint(service: RequestService, limits: HttpLimits) -> Endpoint:
+    """An endpoint that answers a question. It raises RouterError."""
+
+    async def generate(request: web.Request, caller: Caller) -> web.Response:
+        refuse_when_draining(service)
+        answered = await service.generate(await _query(request, caller, limits))
+        return web.json_response(
+            _described(answered), headers=served_headers(answered.answer.served)
+        )
+
+    return generate
+
+
+async def _query(request: web.Request, caller: Caller, limits: HttpLimits) -> Query:
+    headers = headers_of(request)
+    attributes = attributes_from_headers(headers)
+    timeout_s = timeout_of(request)
+    body = await read_body(request, limits)
+
+    def parse() -> Query:
+        return generate_query(
+            body,
+            attributes=attributes,
+            headers=headers,
+            principal=caller.principal,
+            request_id=caller.request_id,
+            timeout_s=timeout_s,
+        )
+
+    return await parsed(body, parse)
+
+
+def _described(answered: QueryAnswer) -> dict[str, Any]:
+    answer = answered.answer
+    return {
+        "model": answer.served.model,
+        "text": answer.text,
+        "complexity": answered.complexity,
+        "complexity_signal": answered.signal,
+        "prompt_tokens": answer.usage.prompt_tokens if answer.usage else None,
+        "completion_tokens": answer.usage.completion_tokens if answer.usage else None,
+        "latency_ms": round(answered.latency_s * 1000, 3),
+        "finish_reason": answer.finish_reason,
+        "decision_id": answer.served.decision_id,
+        "provider": answer.served.provider,
+        "request_id": answer.served.request_id,
+    }
