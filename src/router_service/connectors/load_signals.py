@@ -25,7 +25,7 @@ WAITING = frozenset({"vllm:num_requests_waiting", "llamacpp:requests_deferred"})
 CACHE_USED = frozenset(
     {
         "vllm:kv_cache_usage_perc",
-        "vllm:gpu_cache_usage_perc",  # until vLLM 0.10; despite their names both are 0…1
+        "vllm:gpu_cache_usage_perc",  # of older versions; despite their names both are 0…1
         "llamacpp:kv_cache_usage_ratio",  # gone from newer servers
     }
 )
