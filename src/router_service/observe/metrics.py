@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 from router_service.observe.fallbacks import moves
+from router_service.observe.provider_figures import ProviderGauges, Status
 from router_service.types import AttemptRecord, RequestRecord
 
 _US = 1e-6
@@ -47,8 +48,9 @@ _Family = TypeVar("_Family", bound=MetricWrapperBase)
 class Metrics:
     """An Observer that counts and measures.
 
-    in_flight gives running requests by provider id and dropped_lines the access log's lost lines;
-    both are read when someone scrapes, and left out where they are None.
+    in_flight gives running requests by provider id, status these and the rest of each provider's
+    state, dropped_lines the access log's lost lines. They are read when someone scrapes, and left
+    out where they are None; give either in_flight or status.
     """
 
     def __init__(
@@ -56,11 +58,14 @@ class Metrics:
         registry: CollectorRegistry | None = None,
         *,
         in_flight: InFlight | None = None,
+        status: Status | None = None,
         dropped_lines: Callable[[], int] | None = None,
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         ProcessCollector(registry=self.registry)
         self.registry.register(_LiveFigures(in_flight, dropped_lines))
+        if status is not None:
+            self.registry.register(ProviderGauges(status))
         self._times()
         self._counts()
 
