@@ -29,8 +29,6 @@ CACHE_USED = frozenset(
         "llamacpp:kv_cache_usage_ratio",  # gone from newer servers
     }
 )
-MODEL_LABEL = "model_name"
-
 # The parser is slow and a server has thousands of lines: it gets to see only those that count.
 _WANTED = re.compile(
     rb"^(?:%s)(?=[{ \t]).*$" % b"|".join(name.encode() for name in RUNNING | WAITING | CACHE_USED),
@@ -51,7 +49,9 @@ class SignalPage:
 def read_metrics(body: bytes) -> LoadSignals:
     """vLLM's or llama.cpp's /metrics. Counts are summed over engines, cache use is the fullest's.
 
-    One engine without a number makes the whole figure unknown. Raises ValueError.
+    One engine without a number makes the whole figure unknown. Which models are loaded is left
+    unsaid: these servers hold what they serve, and vLLM's label has but one of its several names.
+    Raises ValueError.
     """
     text = b"\n".join(_WANTED.findall(body)).decode()
     try:
@@ -61,12 +61,10 @@ def read_metrics(body: bytes) -> LoadSignals:
     except IndexError as error:  # the parser's answer to some cut lines
         raise ValueError("a metric's line is cut") from error
     cache = _figures(samples, CACHE_USED)
-    models = {sample.labels[MODEL_LABEL] for sample in samples if MODEL_LABEL in sample.labels}
     return LoadSignals(
         running=_total(samples, RUNNING),
         waiting=_total(samples, WAITING),
         cache_used=min(max(cache), 1.0) if cache else None,
-        loaded=tuple(sorted(models)) or None,
     )
 
 

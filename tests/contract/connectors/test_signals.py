@@ -76,14 +76,14 @@ async def told(connector: HttpConnector, expected: LoadSignals) -> None:
 
 
 IDLE = {
-    Server.VLLM: LoadSignals(0, 0, 0.0, ("m",)),
+    Server.VLLM: LoadSignals(0, 0, 0.0),
     Server.LLAMA_CPP: LoadSignals(0, 0),
     Server.OLLAMA: LoadSignals(loaded=()),
     Server.LLAMA_CPP_PYTHON: LoadSignals(),
     Server.OPENAI: LoadSignals(),
 }
 BUSY = {
-    Server.VLLM: LoadSignals(2, 1, 1.0, ("m",)),
+    Server.VLLM: LoadSignals(2, 1, 1.0),
     Server.LLAMA_CPP: LoadSignals(2, 1),
     Server.OLLAMA: LoadSignals(loaded=("m:latest", "m")),
     Server.LLAMA_CPP_PYTHON: LoadSignals(),

@@ -74,15 +74,13 @@ KV_CACHE = b"""\
 llamacpp:kv_cache_usage_ratio 0.25
 """
 
-QWEN = "Qwen/Qwen2.5-Coder-7B-Instruct-AWQ"
-
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (VLLM, LoadSignals(8, 2, 0.3125, (QWEN,))),
-        (VLLM.replace(b"\n", b"\r\n"), LoadSignals(8, 2, 0.3125, (QWEN,))),
-        (OLD_VLLM, LoadSignals(8, 1, 0.9965, ("unsloth/Llama-3.2-1B-Instruct",))),
+        (VLLM, LoadSignals(8, 2, 0.3125)),
+        (VLLM.replace(b"\n", b"\r\n"), LoadSignals(8, 2, 0.3125)),
+        (OLD_VLLM, LoadSignals(8, 1, 0.9965)),
         (LLAMA_CPP, LoadSignals(2, 4)),
         (LLAMA_CPP + KV_CACHE, LoadSignals(2, 4, 0.25)),
         (b"", LoadSignals()),
@@ -115,12 +113,12 @@ def test_a_figure_that_is_none_stays_unknown(line: bytes, expected: LoadSignals)
 
 def test_one_engine_without_a_number_leaves_the_sum_unknown() -> None:
     broken = VLLM.replace(b"} 5.0", b"} NaN")
-    assert read_metrics(broken) == LoadSignals(None, 2, 0.3125, (QWEN,))
+    assert read_metrics(broken) == LoadSignals(None, 2, 0.3125)
 
 
 def test_a_missing_metric_leaves_the_others() -> None:
     lines = [line for line in VLLM.splitlines() if b"num_requests_running" not in line]
-    assert read_metrics(b"\n".join(lines)) == LoadSignals(None, 2, 0.3125, (QWEN,))
+    assert read_metrics(b"\n".join(lines)) == LoadSignals(None, 2, 0.3125)
 
 
 @pytest.mark.parametrize(
