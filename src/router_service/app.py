@@ -11,6 +11,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -118,7 +119,9 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             stream_timeout_s=config.limits.stream_timeout_s,
         )
         for work in (_tick(router), keep_learning(router, upstreams)):
-            stack.push_async_callback(_end, asyncio.create_task(work))
+            task = asyncio.create_task(work)
+            task.add_done_callback(partial(_tell_if_failed, metrics))
+            stack.push_async_callback(_end, task)
         ports = await _start_faces(stack, config, orchestrator, Keys(keys), metrics)
         stack.callback(admission.drain)
         yield Service(orchestrator, router, admission, *ports, access_log)
@@ -163,6 +166,13 @@ async def _tick(router: Router) -> None:
     while True:
         await asyncio.sleep(TICK_S)
         router.tick(now_us())
+
+
+def _tell_if_failed(metrics: Metrics, task: asyncio.Task[None]) -> None:
+    """Background work does not raise; were it to, nobody else would notice that it is not done."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        metrics.internal_error("background")
+        logger.error("background work ended", exc_info=fault)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
