@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,10 +29,17 @@ from router_service.observe.logs import setup_logging
 from router_service.observe.metrics import Metrics
 from router_service.observe.observers import Observers
 from router_service.observe.tracing import BaseUrl, Tracing, configure_tracing
-from router_service.service_config import ServiceConfig, check_binding, load_api_keys
+from router_service.service_config import (
+    PollingConfig,
+    ServiceConfig,
+    check_binding,
+    load_api_keys,
+)
 from router_service.serving.admission import Admission
+from router_service.serving.health import keep_probing
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
+from router_service.serving.signals import SignalPolling
 from router_service.serving.sizes import keep_learning
 
 TICK_S = 1.0
@@ -118,7 +125,7 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )
-        for work in (_tick(router), keep_learning(router, upstreams)):
+        for work in _background(router, upstreams, config.polling):
             task = asyncio.create_task(work)
             task.add_done_callback(partial(_tell_if_failed, metrics))
             stack.push_async_callback(_end, task)
@@ -160,6 +167,18 @@ async def _start_faces(
 
     stack.push_async_callback(stop)
     return grpc_port, http.port
+
+
+def _background(
+    router: Router, upstreams: dict[str, Upstream], polling: PollingConfig
+) -> Iterator[Coroutine[None, None, None]]:
+    """What goes on outside of requests, for as long as the service runs."""
+    yield _tick(router)
+    yield keep_learning(router, upstreams)
+    if polling.load_interval_s:
+        yield SignalPolling(router, upstreams, interval_s=polling.load_interval_s).run()
+    if polling.health_interval_s:
+        yield keep_probing(router, upstreams, interval_s=polling.health_interval_s)
 
 
 async def _tick(router: Router) -> None:
