@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import secrets
@@ -107,7 +108,7 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
         stack.callback(batch.flush)
         metrics = Metrics(
             registry,
-            in_flight=router.in_flight,
+            status=lambda: json.loads(router.status(now_us())),
             dropped_lines=lambda: access_log.dropped if access_log else 0,
         )
         batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
