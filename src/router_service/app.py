@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -28,10 +30,17 @@ from router_service.observe.logs import setup_logging
 from router_service.observe.metrics import Metrics
 from router_service.observe.observers import Observers
 from router_service.observe.tracing import BaseUrl, Tracing, configure_tracing
-from router_service.service_config import ServiceConfig, check_binding, load_api_keys
+from router_service.service_config import (
+    PollingConfig,
+    ServiceConfig,
+    check_binding,
+    load_api_keys,
+)
 from router_service.serving.admission import Admission
+from router_service.serving.health import keep_probing
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
+from router_service.serving.signals import SignalPolling
 from router_service.serving.sizes import keep_learning
 
 TICK_S = 1.0
@@ -99,7 +108,7 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
         stack.callback(batch.flush)
         metrics = Metrics(
             registry,
-            in_flight=router.in_flight,
+            status=lambda: json.loads(router.status(now_us())),
             dropped_lines=lambda: access_log.dropped if access_log else 0,
         )
         batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
@@ -117,8 +126,10 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )
-        for work in (_tick(router), keep_learning(router, upstreams)):
-            stack.push_async_callback(_end, asyncio.create_task(work))
+        for work in _background(router, upstreams, config.polling):
+            task = asyncio.create_task(work)
+            task.add_done_callback(partial(_tell_if_failed, metrics))
+            stack.push_async_callback(_end, task)
         ports = await _start_faces(stack, config, orchestrator, Keys(keys), metrics)
         stack.callback(admission.drain)
         yield Service(orchestrator, router, admission, *ports, access_log)
@@ -159,10 +170,29 @@ async def _start_faces(
     return grpc_port, http.port
 
 
+def _background(
+    router: Router, upstreams: dict[str, Upstream], polling: PollingConfig
+) -> Iterator[Coroutine[None, None, None]]:
+    """What goes on outside of requests, for as long as the service runs."""
+    yield _tick(router)
+    yield keep_learning(router, upstreams)
+    if polling.load_interval_s:
+        yield SignalPolling(router, upstreams, interval_s=polling.load_interval_s).run()
+    if polling.health_interval_s:
+        yield keep_probing(router, upstreams, interval_s=polling.health_interval_s)
+
+
 async def _tick(router: Router) -> None:
     while True:
         await asyncio.sleep(TICK_S)
         router.tick(now_us())
+
+
+def _tell_if_failed(metrics: Metrics, task: asyncio.Task[None]) -> None:
+    """Background work does not raise; were it to, nobody else would notice that it is not done."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        metrics.internal_error("background")
+        logger.error("background work ended", exc_info=fault)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

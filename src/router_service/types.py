@@ -117,6 +117,23 @@ class Whole:
 Event = Started | Delta | Finished | Whole
 
 
+@dataclass(frozen=True, slots=True)
+class LoadSignals:
+    """What a provider tells of its own load, everybody's requests counted; None: it does not tell.
+
+    With every figure None the provider tells nothing at all.
+    """
+
+    running: int | None = None
+    """Requests it works on."""
+    waiting: int | None = None
+    """Requests in its queue."""
+    cache_used: float | None = None
+    """Share of its KV cache in use, 0…1."""
+    loaded: tuple[str, ...] | None = None
+    """Upstream names of the models in its memory."""
+
+
 class Connector(Protocol):
     """Speaks one wire protocol to one provider."""
 
@@ -128,6 +145,12 @@ class Connector(Protocol):
 
     async def probe(self, timeout_s: float) -> dict[str, str | None]:
         """The models the provider lists, each with the parameter count it states ("7.6B"), if any.
+
+        Raises UpstreamError.
+        """
+
+    async def signals(self, timeout_s: float) -> LoadSignals:
+        """What the provider tells of its load now; nothing, where it has no page for that.
 
         Raises UpstreamError.
         """

@@ -130,7 +130,7 @@ async def test_refuse_closes_the_listener_and_kept_connections(client: Client) -
         await client.post()
     control = f"http://127.0.0.1:{client.provider.control_port}/_fake/behaviour"
     response = await client.session.post(control, json={})
-    assert await response.json() == Behaviour().to_json() | {"faults": []}
+    assert Behaviour.from_json(await response.json()) == Behaviour()
     assert (await client.post()).status == 200
 
 
@@ -276,8 +276,8 @@ async def test_slots_turn_away_or_queue(client: Client) -> None:
     await until(lambda: len(client.provider.journal.entries) == 3)
     metrics = f"http://127.0.0.1:{client.provider.port}/metrics"
     shown = await (await client.session.get(metrics)).text()
-    assert 'num_requests_running{model_name="default"} 1.0' in shown
-    assert 'num_requests_waiting{model_name="default"} 1.0' in shown
+    assert 'num_requests_running{engine="0",model_name="default"} 1.0' in shown
+    assert 'num_requests_waiting{engine="0",model_name="default"} 1.0' in shown
     assert not waiting.done()
     first.close()
     assert (await waiting).status == 200
@@ -312,7 +312,7 @@ def test_which_requests_meet_a_fault() -> None:
 
 def test_behaviour_survives_json() -> None:
     faults = (Fault(FaultKind.STATUS, status=503, every=2), Fault(FaultKind.CUT, after_tokens=4))
-    behaviour = Behaviour(0.1, 0.2, 30.0, 4, 2, faults)
+    behaviour = Behaviour(0.1, 0.2, 30.0, 4, 2, faults, ("m",))
     assert Behaviour.from_json(json.loads(json.dumps(behaviour.to_json()))) == behaviour
     spec = ProviderSpec("p", Server.VLLM, ("m",), "k", 4096, 0, behaviour)
     assert ProviderSpec.from_json(spec.to_json()) == spec
@@ -326,6 +326,7 @@ def test_behaviour_survives_json() -> None:
         ({"latencys": 1}, "latencys"),
         ({"latency_s": -1}, "latency_s must not be negative"),
         ({"slots": 0}, "slots must be more than 0"),
+        ({"loaded": "m"}, "loaded must be a list of names"),
         ({"faults": [{"kind": "nonsense"}]}, "nonsense"),
         ({"faults": [{"kind": "cut", "every": 0}]}, "every must be at least 1"),
         ({"faults": [{"kind": "cut", "probability": 2}]}, "probability must be"),

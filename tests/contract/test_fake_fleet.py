@@ -249,7 +249,7 @@ async def test_pages_of_each_server(session: aiohttp.ClientSession) -> None:
         listed = await (await get("vllm-qwen", "/v1/models")).json()
         assert listed["data"][0]["max_model_len"] == 4096
         metrics = await (await get("vllm-qwen", "/metrics")).text()
-        assert 'vllm:num_requests_running{model_name="Qwen/' in metrics
+        assert 'vllm:num_requests_running{engine="0",model_name="Qwen/' in metrics
         assert (await get("vllm-qwen", "/health")).status == 200
         assert "llamacpp:requests_processing 0.0" in (
             await (await get("llama_cpp_native", "/metrics")).text()

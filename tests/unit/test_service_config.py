@@ -85,7 +85,8 @@ def test_every_error_is_reported_with_place_and_fix(tmp_path: Path) -> None:
         "to this hop alone [bad-value]",
         "  fix: forward_headers is the client headers sent upstream, besides tracing headers",
         "service.yaml:11:1: error: there is no key colour [unknown-key]",
-        "  fix: remove it; known here: grpc, http, auth, limits, logging, forward_headers, routing",
+        "  fix: remove it; known here: grpc, http, auth, limits, polling, logging, "
+        "forward_headers, routing",
     ]
 
 
@@ -203,3 +204,10 @@ def test_beyond_loopback_needs_keys_and_says_both_fixes(host: str) -> None:
     assert "ROUTER_SERVICE_API_KEYS" in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
     check_binding(host, {"k": "ann"})
+
+
+def test_polling_is_off_or_not_too_often(tmp_path: Path) -> None:
+    polling = load(tmp_path, "polling: {load_interval_s: 0, health_interval_s: 0.1}\n").polling
+    assert (polling.load_interval_s, polling.health_interval_s) == (0, 0.1)
+    said = rejected(tmp_path, "polling: {load_interval_s: 0.05}\n")
+    assert "service.yaml:1:28: error: polling.load_interval_s should be 0 (off) or at least" in said

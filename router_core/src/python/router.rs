@@ -171,7 +171,8 @@ impl PyRouter {
         })
     }
 
-    #[allow(clippy::too_many_arguments)] // keyword arguments of a Python method
+    // Keyword arguments of a Python method, owned where they are taken from Python.
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     #[pyo3(signature = (provider, now_us, valid_for_us, *, running=None, waiting=None,
                         cache_used=None, loaded=None))]
     fn signal(

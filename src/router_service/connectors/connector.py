@@ -3,8 +3,9 @@ A protocol only translates: it is handed bytes and gives back bytes, chunks and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from typing import Protocol
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Protocol, TypeVar
 
 import aiohttp
 from multidict import CIMultiDict
@@ -14,10 +15,12 @@ from router_service.connectors.decoder import StreamDecoder
 from router_service.connectors.documents import parse
 from router_service.connectors.exchange import MAX_ERROR_BODY, Exchange
 from router_service.connectors.failures import JSON_TYPE, Failures
+from router_service.connectors.load_signals import MAX_SIGNALS, SignalPage
 from router_service.errors import InvalidRequest, UpstreamError
 from router_service.types import (
     Event,
     Limits,
+    LoadSignals,
     Operation,
     OutcomeClass,
     Started,
@@ -31,6 +34,11 @@ MAX_WHOLE = 64 * 1024 * 1024
 FRAMING_HEADERS = ("host", "content-length", "transfer-encoding", "connection")
 """Headers that describe one connection; those of the client's say nothing about ours."""
 
+NOT_OFFERED = frozenset({404, 405, 501})
+"""Statuses of a page the server does not have, or that is switched off there."""
+
+T = TypeVar("T")
+
 
 class WireProtocol(Protocol):
     """One provider's API as pure translation."""
@@ -38,6 +46,8 @@ class WireProtocol(Protocol):
     stream_types: frozenset[str]
     """Media types a streamed answer may have."""
     models_path: str
+    signal_pages: tuple[SignalPage, ...]
+    """Where such servers tell of their load, the most telling first."""
 
     def request(self, call: UpstreamCall) -> tuple[str, bytes]:
         """Path below the base URL, and body. Raises UpstreamError, InvalidRequest or ValueError."""
@@ -103,21 +113,43 @@ class HttpConnector:
 
     async def probe(self, timeout_s: float) -> dict[str, str | None]:
         """See types.Connector.probe."""
-        limits = Limits(timeout_s, timeout_s, timeout_s, timeout_s)
-        exchange = Exchange(self._failures, limits, stream=False)
-        try:
-            url = self._base_url + self._protocol.models_path
-            await self._open(exchange, "GET", url, self._headers({}))
-            body = await exchange.whole(self._max_whole)
-        finally:
-            exchange.close()
-        try:
-            return self._protocol.models(body)
-        except ValueError as error:
-            raise self._failures.unreadable(str(error)) from error
+        url = self._base_url + self._protocol.models_path
+        return await self._get(url, timeout_s, self._max_whole, self._protocol.models)
+
+    async def signals(self, timeout_s: float) -> LoadSignals:
+        """See types.Connector.signals. `timeout_s` is for all pages together."""
+        root = self._base_url.removesuffix("/v1")
+        time = asyncio.get_running_loop().time
+        ends = time() + timeout_s
+        for page in self._protocol.signal_pages:
+            try:
+                told = await self._get(root + page.path, ends - time(), MAX_SIGNALS, page.read)
+            except UpstreamError as error:
+                if error.status not in NOT_OFFERED:
+                    raise
+            else:
+                if told != LoadSignals():
+                    return told
+        return LoadSignals()
 
     async def close(self) -> None:
         """Nothing to do: connections belong to the session, which its owner closes."""
+
+    async def _get(
+        self, url: str, timeout_s: float, max_bytes: int, read: Callable[[bytes], T]
+    ) -> T:
+        """What `read`, which raises ValueError, finds in the answer. Raises UpstreamError."""
+        limits = Limits(timeout_s, timeout_s, timeout_s, timeout_s)
+        exchange = Exchange(self._failures, limits, stream=False)
+        try:
+            await self._open(exchange, "GET", url, self._headers({}))
+            body = await exchange.whole(max_bytes)
+        finally:
+            exchange.close()
+        try:
+            return read(body)
+        except ValueError as error:
+            raise self._failures.unreadable(str(error)) from error
 
     async def _send(self, exchange: Exchange, call: UpstreamCall) -> None:
         try:

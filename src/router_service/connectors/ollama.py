@@ -10,6 +10,7 @@ from router_service.connectors import ollama_answer, ollama_request
 from router_service.connectors.decoder import StreamDecoder
 from router_service.connectors.documents import as_name, as_object, dump, parse_object
 from router_service.connectors.failures import Failures
+from router_service.connectors.load_signals import LOADED, SignalPage
 from router_service.types import Operation, UpstreamCall, Whole
 
 PATHS = {
@@ -25,6 +26,7 @@ class OllamaProtocol:
     # Some proxies in front of Ollama relabel the stream; each of its lines is JSON either way.
     stream_types = frozenset({"application/x-ndjson", "application/ndjson", "application/json"})
     models_path = "/api/tags"
+    signal_pages: tuple[SignalPage, ...] = (LOADED,)
 
     def __init__(self, failures: Failures, wall_s: Callable[[], float] = time.time) -> None:
         self._failures = failures

@@ -18,6 +18,7 @@ from router_service.connectors.documents import (
     usage_of,
 )
 from router_service.connectors.failures import Failures
+from router_service.connectors.load_signals import METRICS, SLOTS, SignalPage
 from router_service.connectors.sse import SseParser
 from router_service.types import Delta, Finished, Operation, UpstreamCall, Usage, Whole
 
@@ -47,6 +48,7 @@ class OpenAiProtocol:
 
     stream_types = frozenset({"text/event-stream"})
     models_path = "/models"
+    signal_pages: tuple[SignalPage, ...] = (METRICS, SLOTS)
 
     def __init__(self, failures: Failures, overlay: Overlay) -> None:
         self._failures = failures

@@ -5,16 +5,17 @@ Every label has a bounded set of values: what a client makes up never becomes on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 from router_service.observe.fallbacks import moves
+from router_service.observe.provider_figures import ProviderGauges, Status
 from router_service.types import AttemptRecord, RequestRecord
 
 _US = 1e-6
@@ -39,28 +40,29 @@ OTHER = "other"
 PASSTHROUGH = "*"
 _MOST_CHILDREN = 2000
 
-InFlight = Callable[[], Mapping[str, int]]
-
 _Family = TypeVar("_Family", bound=MetricWrapperBase)
 
 
 class Metrics:
     """An Observer that counts and measures.
 
-    in_flight gives running requests by provider id and dropped_lines the access log's lost lines;
-    both are read when someone scrapes, and left out where they are None.
+    status gives the state of each provider and dropped_lines the access log's lost lines; both are
+    read when someone scrapes, and left out where they are None.
     """
 
     def __init__(
         self,
         registry: CollectorRegistry | None = None,
         *,
-        in_flight: InFlight | None = None,
+        status: Status | None = None,
         dropped_lines: Callable[[], int] | None = None,
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         ProcessCollector(registry=self.registry)
-        self.registry.register(_LiveFigures(in_flight, dropped_lines))
+        if status is not None:
+            self.registry.register(ProviderGauges(status))
+        if dropped_lines is not None:
+            self.registry.register(_DroppedLines(dropped_lines))
         self._times()
         self._counts()
 
@@ -198,27 +200,18 @@ class _Children(Generic[_Family]):
         return child
 
 
-class _LiveFigures(Collector):
-    """Figures that others keep, read at scrape time so that they are never stale."""
+class _DroppedLines(Collector):
+    """A figure that the access log keeps, read at scrape time so that it is never stale."""
 
-    def __init__(self, in_flight: InFlight | None, dropped_lines: Callable[[], int] | None) -> None:
-        self._in_flight = in_flight
+    def __init__(self, dropped_lines: Callable[[], int]) -> None:
         self._dropped_lines = dropped_lines
 
     def collect(self) -> Iterable[Metric]:
-        if self._in_flight is not None:
-            gauge = GaugeMetricFamily(
-                "router_in_flight", "Requests running on each provider.", labels=("provider",)
-            )
-            for provider, running in self._in_flight().items():
-                gauge.add_metric((provider,), running)
-            yield gauge
-        if self._dropped_lines is not None:
-            yield CounterMetricFamily(
-                "router_log_lines_dropped",
-                "Access log lines that could not be written.",
-                value=self._dropped_lines(),
-            )
+        yield CounterMetricFamily(
+            "router_log_lines_dropped",
+            "Access log lines that could not be written.",
+            value=self._dropped_lines(),
+        )
 
 
 def _model_label(attempt: AttemptRecord) -> str:

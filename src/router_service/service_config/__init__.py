@@ -5,6 +5,12 @@
 
 from router_service.service_config.access import check_binding, load_api_keys
 from router_service.service_config.load import load_service_config
-from router_service.service_config.model import ServiceConfig
+from router_service.service_config.model import PollingConfig, ServiceConfig
 
-__all__ = ["ServiceConfig", "check_binding", "load_api_keys", "load_service_config"]
+__all__ = [
+    "PollingConfig",
+    "ServiceConfig",
+    "check_binding",
+    "load_api_keys",
+    "load_service_config",
+]

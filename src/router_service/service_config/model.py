@@ -14,6 +14,9 @@ from router_service.config.reference import REFERENCE_CONFIG
 
 MIB = 1024 * 1024
 
+SHORTEST_INTERVAL_S = 0.1
+"""Asking more often would burden a provider and tell nothing new."""
+
 _NEVER_FORWARDED = frozenset(
     {
         "authorization",
@@ -58,6 +61,12 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _worth_it(seconds: float) -> float:
+    if 0 < seconds < SHORTEST_INTERVAL_S:
+        raise ValueError(f"should be 0 (off) or at least {SHORTEST_INTERVAL_S:g} s")
+    return seconds
+
+
 FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 Host = Annotated[
     str,
@@ -67,6 +76,7 @@ Host = Annotated[
     ),
 ]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_worth_it)]
 HeaderName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"), AfterValidator(_forwardable)
 ]
@@ -129,6 +139,18 @@ class LimitsConfig(Section):
     )
 
 
+class PollingConfig(Section):
+    load_interval_s: Interval = Field(
+        default=1,
+        description="time between two looks at a local provider's load, seconds; 0 is never",
+    )
+    health_interval_s: Interval = Field(
+        default=5,
+        description="time between two probes of providers that could not be reached, seconds; "
+        "0 is never",
+    )
+
+
 class LoggingConfig(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe messages shown"
@@ -156,6 +178,7 @@ class ServiceConfig(Section):
     http: HttpConfig = HttpConfig()
     auth: AuthConfig = AuthConfig()
     limits: LimitsConfig = LimitsConfig()
+    polling: PollingConfig = PollingConfig()
     logging: LoggingConfig = LoggingConfig()
     forward_headers: Annotated[tuple[HeaderName, ...], AfterValidator(_distinct)] = Field(
         default=(),

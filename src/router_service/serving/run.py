@@ -47,6 +47,15 @@ class Upstream:
     connector: Connector
 
 
+def active_local(upstreams: Mapping[str, Upstream]) -> list[Upstream]:
+    """Those that may be asked about themselves for nothing: a cloud provider is asked to answer."""
+    return [
+        upstream
+        for upstream in upstreams.values()
+        if upstream.provider.active and upstream.provider.location == "local"
+    ]
+
+
 class Run:
     """Carries one decided request through its plan. `deadline` is on time.monotonic()."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from router_service.core import Router
 from router_service.errors import UpstreamError
-from router_service.serving.run import Upstream
+from router_service.serving.run import Upstream, active_local
 
 EVERY_S = 60.0
 TIMEOUT_S = 2.0
@@ -26,12 +26,7 @@ async def keep_learning(router: Router, upstreams: Mapping[str, Upstream]) -> No
 
 async def learn_sizes(router: Router, upstreams: Mapping[str, Upstream]) -> None:
     """Ask each active local provider once."""
-    local = [
-        upstream
-        for upstream in upstreams.values()
-        if upstream.provider.active and upstream.provider.location == "local"
-    ]
-    for sizes in await asyncio.gather(*map(_sizes, local)):
+    for sizes in await asyncio.gather(*map(_sizes, active_local(upstreams))):
         router.learn_sizes(sizes)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -44,13 +45,21 @@ class FaultKind(StrEnum):
     WRONG_CONTENT_TYPE = "wrong_content_type"  # a web page with status 200
     WRONG_MODEL = "wrong_model"  # the answer names another model
     NO_USAGE = "no_usage"
+    # Polls for load (/metrics, /slots, /api/ps) instead of requests; `path` narrows it to one page
+    LOAD_MISSING = "load_missing"  # the page is switched off
+    LOAD_MALFORMED = "load_malformed"  # cannot be read
+    LOAD_SILENCE = "load_silence"  # answered after `seconds`, or never
+
+
+_POLL_KINDS = frozenset({FaultKind.LOAD_MISSING, FaultKind.LOAD_MALFORMED, FaultKind.LOAD_SILENCE})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault and the requests it meets.
 
-    Only requests for an answer are counted, not health checks or lists. Without `times`, `every`
+    Only requests for an answer are counted, not health checks or lists; polls for load have a count
+    of their own. Without `times`, `every`
     and `probability` every one meets it; with several of them all must hold.
     """
 
@@ -70,6 +79,8 @@ class Fault:
     seconds: float | None = None
     """Length of a pause; None is until the client leaves (drip: 0.05 s between tokens)."""
     size: int = 4 * 1024 * 1024
+    path: str | None = None
+    """Only polls of this page; None is all of them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
@@ -97,6 +108,8 @@ class Behaviour:
     """Requests that may wait for a slot; one more is answered 503."""
     faults: tuple[Fault, ...] = field(default=())
     """The first one that meets a request is the only one it sees."""
+    loaded: tuple[str, ...] = ()
+    """Models in memory from the start (Ollama); others are once they have been asked."""
 
     def __post_init__(self) -> None:
         for name in ("latency_s", "first_token_s", "queue"):
@@ -124,8 +137,12 @@ class Behaviour:
         faults = value.get("faults", [])
         if not isinstance(faults, list) or not all(isinstance(fault, dict) for fault in faults):
             raise ValueError("behaviour: faults must be a list of objects")
+        loaded = value.get("loaded", [])
+        if not isinstance(loaded, list) or not all(isinstance(name, str) for name in loaded):
+            raise ValueError("behaviour: loaded must be a list of names")
+        shaped = {"faults": tuple(Fault(**fault) for fault in faults), "loaded": tuple(loaded)}
         try:
-            return cls(**{**value, "faults": tuple(Fault(**fault) for fault in faults)})
+            return cls(**(value | shaped))
         except TypeError as error:
             raise ValueError(f"behaviour: {error}") from None
 
@@ -141,23 +158,40 @@ class Faults:
         """Replace the behaviour; all counts start again."""
         self.behaviour = behaviour
         self._seen = 0
+        self._polls = 0
         self._hits = [0] * len(behaviour.faults)
         self._draws = [random.Random(fault.seed) for fault in behaviour.faults]  # noqa: S311 - not security
 
     def take(self, *, prefilled: bool) -> Fault | None:
         """The fault the next request meets. Counts that request."""
         self._seen += 1
+        return self._first(self._seen, lambda fault: _meets_request(fault, prefilled=prefilled))
+
+    def take_poll(self, path: str) -> Fault | None:
+        """The fault the next poll for load of this page meets. Counts that poll."""
+        self._polls += 1
+        return self._first(self._polls, lambda fault: _meets_poll(fault, path))
+
+    def _first(self, seen: int, meets: Callable[[Fault], bool]) -> Fault | None:
         for index, fault in enumerate(self.behaviour.faults):
-            if self._meets(index, fault, prefilled=prefilled):
+            if meets(fault) and self._is_due(index, fault, seen):
                 self._hits[index] += 1
                 return fault
         return None
 
-    def _meets(self, index: int, fault: Fault, *, prefilled: bool) -> bool:
-        if fault.kind is FaultKind.PREFILL_REFUSED and not prefilled:
-            return False
+    def _is_due(self, index: int, fault: Fault, seen: int) -> bool:
         if fault.times is not None and self._hits[index] >= fault.times:
             return False
-        if fault.every is not None and self._seen % fault.every:
+        if fault.every is not None and seen % fault.every:
             return False
         return fault.probability is None or self._draws[index].random() < fault.probability
+
+
+def _meets_request(fault: Fault, *, prefilled: bool) -> bool:
+    if fault.kind is FaultKind.PREFILL_REFUSED:
+        return prefilled
+    return fault.kind not in _POLL_KINDS
+
+
+def _meets_poll(fault: Fault, path: str) -> bool:
+    return fault.kind in _POLL_KINDS and fault.path in (None, path)

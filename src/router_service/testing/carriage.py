@@ -69,7 +69,7 @@ class Carriage:
             return None
         match fault.kind:
             case FaultKind.SILENCE:
-                await _hang(fault.seconds)
+                await hang(fault.seconds)
             case FaultKind.RESET_BEFORE_HEADERS:
                 return self._dropped(fault)
             case FaultKind.RESET_DURING_HEADERS:
@@ -137,7 +137,7 @@ class Carriage:
             return False
         match fault.kind:
             case FaultKind.STALL:
-                await _hang(fault.seconds)
+                await hang(fault.seconds)
                 return False
             case FaultKind.CUT:
                 await asyncio.sleep(_SETTLE_S)
@@ -208,7 +208,7 @@ class Carriage:
 
     async def _wait_for_first_token(self) -> None:
         if self.fault is not None and self.fault.kind is FaultKind.SLOW_FIRST_TOKEN:
-            await _hang(self.fault.seconds)
+            await hang(self.fault.seconds)
         else:
             await _pause(self.behaviour.first_token_s)
 
@@ -255,7 +255,7 @@ async def _pause(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-async def _hang(seconds: float | None) -> None:
+async def hang(seconds: float | None) -> None:
     """Wait this long; None is until the client leaves, which cancels the handler."""
     if seconds is None:
         await asyncio.get_running_loop().create_future()

@@ -12,9 +12,10 @@ from typing import Any
 
 from aiohttp import web
 
-from router_service.testing.behaviour import Faults
-from router_service.testing.carriage import Carriage
+from router_service.testing.behaviour import FaultKind, Faults
+from router_service.testing.carriage import Carriage, hang
 from router_service.testing.journal import Entry, Journal, kept
+from router_service.testing.load_pages import LOAD_PATHS, malformed, missing
 from router_service.testing.ollama import OllamaDialect
 from router_service.testing.openai import OpenAIDialect
 from router_service.testing.reading import Unreadable
@@ -40,6 +41,7 @@ class Desk:
         self._faults = faults
         self._journal = journal
         self._room = Room()
+        self._loaded: dict[str, None] = {}
         self._prompt_tokens = 0
         self._completion_tokens = 0
         self._endpoints: dict[str, tuple[Dialect, Endpoint]] = {}
@@ -54,7 +56,7 @@ class Desk:
             if request.method == "POST" and request.path in self._endpoints:
                 return await self._answer(request, entry, *self._endpoints[request.path])
             if request.method in ("GET", "HEAD") and request.path in self._pages:
-                return self._show(request, entry, *self._pages[request.path])
+                return await self._show(request, entry, *self._pages[request.path])
             entry.status = 404
             entry.end("refused: no such path")
             return web.json_response({"error": f"no such path: {request.path}"}, status=404)
@@ -62,17 +64,38 @@ class Desk:
             entry.end("client closed")
             raise
 
-    def _show(
+    def forget(self) -> None:
+        """Nothing is in memory any more, as after the process ended."""
+        self._loaded.clear()
+
+    async def _show(
         self, request: web.Request, entry: Entry, dialect: Dialect, page: Callable[[Load], Page]
     ) -> web.Response:
         try:
             self._check_key(request, dialect)
         except Refusal as refusal:
             return self._carriage(request, entry, dialect).refused(refusal)
+        if request.path in LOAD_PATHS:
+            instead = await self._poll_fault(request.path)
+            if instead is not None:
+                return instead
         shown = page(self._load())
         entry.status = 200
         entry.end("finished")
         return web.Response(body=shown.body, headers={"Content-Type": shown.content_type})
+
+    async def _poll_fault(self, path: str) -> web.Response | None:
+        """What a poll for load gets instead of the page; None is the page itself."""
+        fault = self._faults.take_poll(path)
+        if fault is None:
+            return None
+        if fault.kind is FaultKind.LOAD_SILENCE:
+            await hang(fault.seconds)
+            return None
+        if fault.kind is FaultKind.LOAD_MALFORMED:
+            return web.Response(text=malformed(path))
+        status, body = missing(self._spec.server, path)
+        return web.json_response(body, status=status)
 
     async def _answer(
         self, request: web.Request, entry: Entry, dialect: Dialect, endpoint: Endpoint
@@ -97,6 +120,7 @@ class Desk:
         instead = await carriage.before_headers()
         if instead is not None:
             return instead
+        self._loaded[ask.model] = None
         said = ask.twisted(carriage.fault) if carriage.fault is not None else ask
         self._prompt_tokens += said.prompt_tokens
         self._completion_tokens += said.completion_tokens
@@ -118,6 +142,7 @@ class Desk:
             self._prompt_tokens,
             self._completion_tokens,
             (self._spec.models or ("default",))[0],
+            tuple(dict.fromkeys((*self._faults.behaviour.loaded, *self._loaded))),
         )
 
 

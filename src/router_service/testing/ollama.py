@@ -73,7 +73,7 @@ class OllamaDialect:
             "/": lambda _: Page("text/plain", b"Ollama is running"),
             "/api/version": lambda _: json_page({"version": "0.12.0"}),
             "/api/tags": lambda _: json_page({"models": [_listed(n) for n in self._names()]}),
-            "/api/ps": lambda load: json_page({"models": [_listed(load.model) | _LOADED]}),
+            "/api/ps": lambda load: json_page({"models": [_in_memory(n) for n in load.loaded]}),
         }
 
     def refusal(self, reason: Reason, message: str, status: int | None = None) -> Refusal:
@@ -127,7 +127,11 @@ class OllamaDialect:
         return tokens
 
 
-_LOADED = {"expires_at": "2100-01-01T00:00:00Z", "size_vram": 4_000_000_000}
+def _in_memory(name: str) -> dict[str, Any]:
+    """A loaded model, which Ollama never lists without its tag."""
+    tagged = name if ":" in name else f"{name}:latest"
+    memory = {"size_vram": 4_000_000_000, "context_length": 4096}
+    return _listed(tagged) | {"expires_at": "2100-01-01T00:00:00Z"} | memory
 
 
 def _listed(name: str) -> dict[str, Any]:

@@ -17,6 +17,11 @@ from router_service.testing.answers import (
     text_answer,
     tool_answer,
 )
+from router_service.testing.load_pages import (
+    llama_cpp_metrics,
+    llama_cpp_slots,
+    vllm_metrics,
+)
 from router_service.testing.openai_render import (
     render_chat,
     render_completion,
@@ -67,12 +72,12 @@ class OpenAIDialect:
     def pages(self) -> Mapping[str, Callable[[Load], Page]]:
         pages: dict[str, Callable[[Load], Page]] = {"/v1/models": self._models}
         if self._server is Server.VLLM:
-            pages |= {"/health": lambda _: Page("text/plain", b""), "/metrics": _vllm_metrics}
+            pages |= {"/health": lambda _: Page("text/plain", b""), "/metrics": vllm_metrics}
         if self._server is Server.LLAMA_CPP:
             pages |= {
                 "/health": lambda _: json_page({"status": "ok"}),
-                "/metrics": _llama_cpp_metrics,
-                "/slots": partial(_slots, self._spec.context_window or 8192),
+                "/metrics": llama_cpp_metrics,
+                "/slots": partial(llama_cpp_slots, self._spec.context_window or 8192),
             }
         return pages
 
@@ -173,39 +178,3 @@ def _choices(body: Mapping[str, Any]) -> int:
     if choices > _MOST_CHOICES:
         raise Unreadable(f"n must be at most {_MOST_CHOICES}")
     return choices
-
-
-def _vllm_metrics(load: Load) -> Page:
-    label = f'{{model_name="{load.model}"}}'
-    share = load.running / load.slots if load.slots else 0.0
-    return _metrics(
-        (f"vllm:num_requests_running{label}", "gauge", load.running),
-        (f"vllm:num_requests_waiting{label}", "gauge", load.waiting),
-        (f"vllm:kv_cache_usage_perc{label}", "gauge", share),
-        (f"vllm:prompt_tokens_total{label}", "counter", load.prompt_tokens),
-        (f"vllm:generation_tokens_total{label}", "counter", load.completion_tokens),
-    )
-
-
-def _llama_cpp_metrics(load: Load) -> Page:
-    return _metrics(
-        ("llamacpp:requests_processing", "gauge", load.running),
-        ("llamacpp:requests_deferred", "gauge", load.waiting),
-        ("llamacpp:prompt_tokens_total", "counter", load.prompt_tokens),
-        ("llamacpp:tokens_predicted_total", "counter", load.completion_tokens),
-    )
-
-
-def _metrics(*samples: tuple[str, str, float]) -> Page:
-    lines = [
-        f"# TYPE {name.partition('{')[0]} {kind}\n{name} {float(value)}\n"
-        for name, kind, value in samples
-    ]
-    return Page("text/plain; version=0.0.4", "".join(lines).encode())
-
-
-def _slots(window: int, load: Load) -> Page:
-    total = load.slots or max(4, load.running)
-    return json_page(
-        [{"id": i, "n_ctx": window, "is_processing": i < load.running} for i in range(total)]
-    )

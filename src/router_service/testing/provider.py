@@ -81,6 +81,7 @@ class FakeProvider:
 
     async def kill(self) -> None:
         """Vanish as a killed process does: no listener, and every connection dropped."""
+        self._desk.forget()
         await self._close_listener()
         for transport in self._transports():
             transport.abort()

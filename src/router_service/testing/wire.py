@@ -172,6 +172,8 @@ class Load:
     """Since the start."""
     completion_tokens: int
     model: str
+    loaded: tuple[str, ...]
+    """Models in memory, for a server that loads them on demand."""
 
 
 @dataclass(frozen=True, slots=True)
