@@ -129,6 +129,12 @@ impl Router {
         }
     }
 
+    /// The running attempt delivered its first content.
+    pub fn first_token(&mut self, journey: &mut Journey, now_us: u64) {
+        let _ = (journey, now_us);
+        self.state.expire(now_us);
+    }
+
     /// Releases whatever a journey still holds, and ends its walk.
     pub fn abandon(&mut self, journey: &mut Journey, now_us: u64) {
         self.finish(journey, &Outcome::of(OutcomeClass::Cancelled), now_us);
