@@ -224,9 +224,10 @@ impl ModelledProvider {
     }
 
     fn dead_at(&self, now_us: u64) -> Option<DeadAnswer> {
-        let now_s = now_us as f64 / 1e6;
-        let holds =
-            |from: f64, until: Option<f64>| now_s >= from && until.is_none_or(|u| now_s < u);
+        let seconds = now_us as f64 / 1e6;
+        let holds = |from: f64, until: Option<f64>| {
+            seconds >= from && until.is_none_or(|until| seconds < until)
+        };
         let mut intervals = self.model.dead.iter();
         intervals.find(|dead| holds(dead.from_s, dead.until_s)).map(|dead| dead.answer)
     }

@@ -1,6 +1,6 @@
 //! What a schema cannot say of a scenario: names the table must know, and figures that must agree.
 
-use super::{Scenario, CONFIGURED};
+use super::{ProviderModel, Scenario, CONFIGURED};
 use crate::config::diagnostics::{Diagnostic, Report};
 use crate::config::pointer::Pointer;
 use crate::strategy::Strategy;
@@ -64,44 +64,54 @@ fn providers(scenario: &Scenario, table: &Table, report: &mut Report) {
     let at = Pointer::root().key("providers");
     for (id, model) in &scenario.providers {
         let place = at.key(id);
-        let known = table.providers.iter().find(|(_, provider)| provider.id == *id);
-        match known {
-            Some((_, provider)) if provider.active => {}
-            Some(_) => {
-                let message = format!("the provider `{id}` is not active in this config");
-                let found = Diagnostic::error("inactive-provider", &place, message).at_key();
-                report.add(found.suggest("model one that is, or remove this entry"));
-            }
-            None => {
-                let message = format!("no provider `{id}` in this config");
-                let found = Diagnostic::error("unknown-provider", &place, message).at_key();
-                let ids = table.providers.iter().map(|(_, provider)| provider.id.as_str());
-                report.add(found.suggest_name(id, ids));
-            }
-        }
+        provider_name(id, &place, table, report);
         for name in model.models.keys() {
-            if !table.names.get(name).is_some_and(|known| !known.alias) {
-                let place = place.key("models").key(name);
-                let message = format!("no model `{name}` in this config");
-                let found = Diagnostic::error("unknown-model", &place, message).at_key();
-                let names = table.models.iter().map(|(_, model)| model.name.as_str());
-                report.add(found.suggest_name(name, names));
-            }
+            model_name(name, &place.key("models").key(name), table, report);
         }
-        let faults = model.faults;
-        if faults.server_error + faults.unavailable + faults.hang > 1.0 {
-            let message = "the shares of failures add up to more than 1";
-            report.add(Diagnostic::error("out-of-range", &place.key("faults"), message));
+        behaviour(model, &place, report);
+    }
+}
+
+fn provider_name(id: &str, place: &Pointer, table: &Table, report: &mut Report) {
+    let known = table.providers.iter().find(|(_, provider)| provider.id == *id);
+    match known {
+        Some((_, provider)) if provider.active => {}
+        Some(_) => {
+            let message = format!("the provider `{id}` is not active in this config");
+            let found = Diagnostic::error("inactive-provider", place, message).at_key();
+            report.add(found.suggest("model one that is, or remove this entry"));
         }
-        for (index, dead) in model.dead.iter().enumerate() {
-            if dead.until_s.is_some_and(|until| until <= dead.from_s) {
-                let message = "`until_s` is not after `from_s`";
-                report.add(Diagnostic::error(
-                    "out-of-range",
-                    &place.key("dead").index(index),
-                    message,
-                ));
-            }
+        None => {
+            let message = format!("no provider `{id}` in this config");
+            let found = Diagnostic::error("unknown-provider", place, message).at_key();
+            let ids = table.providers.iter().map(|(_, provider)| provider.id.as_str());
+            report.add(found.suggest_name(id, ids));
+        }
+    }
+}
+
+/// Reports name models, never their aliases.
+fn model_name(name: &str, place: &Pointer, table: &Table, report: &mut Report) {
+    if table.names.get(name).is_none_or(|known| known.alias) {
+        let message = format!("no model `{name}` in this config");
+        let found = Diagnostic::error("unknown-model", place, message).at_key();
+        let names = table.models.iter().map(|(_, model)| model.name.as_str());
+        report.add(found.suggest_name(name, names));
+    }
+}
+
+fn behaviour(model: &ProviderModel, place: &Pointer, report: &mut Report) {
+    let faults = model.faults;
+    if faults.server_error + faults.unavailable + faults.hang > 1.0 {
+        let message = "the shares of failures add up to more than 1";
+        let found = Diagnostic::error("out-of-range", &place.key("faults"), message);
+        report.add(found.suggest("lower them: each is a share of all requests"));
+    }
+    for (index, dead) in model.dead.iter().enumerate() {
+        if dead.until_s.is_some_and(|until| until <= dead.from_s) {
+            let at = place.key("dead").index(index);
+            let found = Diagnostic::error("out-of-range", &at, "`until_s` is not after `from_s`");
+            report.add(found.suggest("write a later time, or leave it out for the end"));
         }
     }
 }

@@ -29,8 +29,8 @@ pub struct Arrivals {
     /// Burst: mean length, seconds, of a time without. Default: 20.
     #[schemars(range(min = 0.001, max = 31_536_000))]
     pub off_s: Option<f64>,
-    /// Recorded requests, beside this file: CSV with the columns timestamp (seconds), prompt_tokens and
-    /// output_tokens.
+    /// Recorded requests, beside this file: CSV with the columns `timestamp` (seconds), `prompt_tokens`
+    /// and `output_tokens`.
     pub file: Option<String>,
 }
 

@@ -55,6 +55,9 @@ pub struct Scenario {
     /// chooses by load, share or speed.
     pub strategies: Vec<String>,
     pub arrivals: Arrivals,
+    /// Model, capability or pool asked for by kinds of requests that name none. Default: `chat`, for
+    /// the default workload.
+    pub model: Option<String>,
     /// Kinds of requests. Default: a mix of short questions, conversations and documents.
     pub workload: Vec<RequestKind>,
     /// Models of providers, by id. Each is served at its configured capacity and prior time to first
@@ -72,6 +75,7 @@ impl Default for Scenario {
             deadline_s: None,
             strategies: Vec::new(),
             arrivals: Arrivals::default(),
+            model: None,
             workload: Vec::new(),
             providers: BTreeMap::new(),
         }
@@ -114,7 +118,12 @@ impl Scenario {
                 std::iter::once(CONFIGURED).chain(compared).map(str::to_owned).collect();
         }
         if self.workload.is_empty() {
-            self.workload = load::mixed(&load::default_target(table));
+            let target = self.model.clone().unwrap_or_else(|| load::default_target(table));
+            self.workload = load::mixed(&target);
+        }
+        let silent = |kind: &&mut RequestKind| kind.model.is_empty() && kind.capability.is_none();
+        for kind in self.workload.iter_mut().filter(silent) {
+            kind.model = self.model.clone().unwrap_or_default();
         }
     }
 }
