@@ -13,7 +13,7 @@ use serde_json::{json, Value};
 use support::table;
 
 /// `one` on two providers, each with room for four.
-pub fn pair() -> Value {
+fn pair() -> Value {
     let provider = |port: u16| {
         let base_url = format!("http://127.0.0.1:{port}/v1");
         json!({ "kind": "openai", "base_url": base_url, "capacity": 4, "ttft_prior_ms": 100 })
@@ -25,15 +25,15 @@ pub fn pair() -> Value {
     })
 }
 
-pub fn simulation(config: &Value, scenario: &Value, recorded: Option<Vec<Recorded>>) -> Simulation {
+fn simulation(config: &Value, scenario: &Value, recorded: Option<Vec<Recorded>>) -> Simulation {
     Simulation::new(&table(config), scenario.to_string().as_bytes(), recorded)
         .unwrap_or_else(|found| panic!("the scenario of the test has errors: {found:?}"))
 }
 
-pub fn run(scenario: &Value, strategy: &str) -> Report {
+fn run(scenario: &Value, strategy: &str) -> Report {
     simulation(&pair(), scenario, None).run(strategy)
 }
 
-pub fn at_once(count: usize) -> Vec<Recorded> {
+fn at_once(count: usize) -> Vec<Recorded> {
     vec![Recorded { at_s: 0.0, prompt_tokens: 10, output_tokens: 10 }; count]
 }
