@@ -398,9 +398,9 @@ class Simulation:
         scenario: bytes,
         recorded: Sequence[tuple[float, int, int]] | None = None,
     ) -> Self:
-        """Read a scenario given as JSON. `recorded` are the requests of its recording in order of
-        time: seconds, prompt tokens, output tokens. Raises errors.ConfigRejected with every
-        diagnostic, placed in the scenario."""
+        """Read a scenario given as JSON. `recorded` are the requests of its recording: seconds from
+        anywhere, prompt tokens, output tokens. Raises errors.ConfigRejected with every diagnostic,
+        placed in the scenario."""
     @property
     def strategies(self) -> list[str]:
         """The strategies to compare, `configured` being the config's own."""

@@ -187,6 +187,13 @@ def test_mistakes_in_a_scenario_are_placed(bench: Bench) -> None:
     assert "did you mean `slots`?" in shown
 
 
+@pytest.mark.parametrize("workload", ["chat", "[chat]", "{model: chat}"])
+def test_a_workload_that_is_none_is_placed(bench: Bench, workload: str) -> None:
+    scenario = bench.write("bad.yaml", f"duration_s: 5\nworkload: {workload}\n")
+    assert f"{scenario}:2:" in bench.refusal(scenario)
+    assert f"{scenario}:2:" in bench.refusal(scenario, "--model", "small-7b", "--rate", "2")
+
+
 def test_a_provider_the_config_lacks_is_placed(bench: Bench) -> None:
     scenario = bench.write("bad.yaml", SCENARIO.replace("  one:", "  onne:"))
     shown = bench.refusal(scenario)

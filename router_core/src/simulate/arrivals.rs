@@ -14,10 +14,18 @@ const OFF_S: f64 = 20.0;
 /// One request of a recording.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recorded {
-    /// Seconds from the first.
+    /// Seconds, from anywhere.
     pub at_s: f64,
     pub prompt_tokens: u32,
     pub output_tokens: u32,
+}
+
+/// A recording in order of time, the first request at 0.
+#[must_use]
+pub fn from_the_first(mut rows: Vec<Recorded>) -> Arc<[Recorded]> {
+    rows.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    let first_s = rows.first().map_or(0.0, |row| row.at_s);
+    rows.into_iter().map(|row| Recorded { at_s: row.at_s - first_s, ..row }).collect()
 }
 
 /// An arrival: microseconds from the start, and the tokens where they are recorded.
@@ -144,9 +152,9 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_is_cut_at_the_end() {
+    fn a_recording_begins_with_its_first_request_and_is_cut_at_the_end() {
         let row = |at_s| Recorded { at_s, prompt_tokens: 1, output_tokens: 1 };
-        let rows: Arc<[Recorded]> = [row(0.0), row(1.5), row(2.0)].into();
+        let rows = from_the_first(vec![row(101.5), row(100.0), row(102.0)]);
         let times: Vec<u64> = Times::recorded(rows, 2_000_000).map(|(at, _)| at).collect();
         assert_eq!(times, [0, 1_500_000]);
     }

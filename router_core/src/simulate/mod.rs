@@ -52,8 +52,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// Reads and checks a scenario given as JSON. `recorded` are the requests of its recording, in
-    /// order of time. `Err` holds every error, each with the place in the scenario it is about.
+    /// Reads and checks a scenario given as JSON. `recorded` are the requests of its recording. `Err` holds every error, each with the place in the scenario it is about.
     pub fn new(
         table: &Table,
         scenario: &[u8],
@@ -74,8 +73,8 @@ impl Simulation {
         let asked = &scenario.arrivals;
         let drawn = asked.rate_per_s.unwrap_or_else(|| asked.load.unwrap_or(LOAD) * capacity);
         let rate_per_s = recorded.is_none().then_some(drawn);
+        let recorded = recorded.map(arrivals::from_the_first);
         let duration_s = scenario.duration_s.unwrap_or_else(|| recording_s(recorded.as_deref()));
-        let recorded: Option<Arc<[Recorded]>> = recorded.map(Into::into);
         check_size(recorded.as_deref(), rate_per_s, duration_s)?;
         Ok(Self {
             table,

@@ -13,14 +13,14 @@ from pathlib import Path
 from router_service.errors import InvalidRequest
 
 Row = tuple[float, int, int]
-"""Seconds from the first request, prompt tokens, output tokens."""
+"""Seconds from anywhere, prompt tokens, output tokens."""
 
 COLUMNS = ("timestamp", "prompt_tokens", "output_tokens")
 _MOST_TOKENS = 10_000_000
 
 
 def read_recording(path: Path, most_rows: int) -> list[Row]:
-    """The requests of a CSV file, in order of time, the first at 0.
+    """The requests of a CSV file, as they stand in it.
 
     Needs the columns timestamp (seconds, whatever they count from), prompt_tokens and
     output_tokens, in any order; others are left alone. Raises InvalidRequest naming line and
@@ -37,9 +37,7 @@ def read_recording(path: Path, most_rows: int) -> list[Row]:
             raise InvalidRequest(f"{path}: byte {problem.start} is not UTF-8; save it so") from None
     if not rows:
         raise InvalidRequest(f"{path}: holds no request below its header")
-    rows.sort(key=lambda row: row[0])
-    first = rows[0][0]
-    return [(at_s - first, prompt, output) for at_s, prompt, output in rows]
+    return rows
 
 
 def _rows(path: Path, reader: Iterator[list[str]]) -> Iterator[Row]:

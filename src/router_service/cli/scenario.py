@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from router_service.cli.recording import Row, read_recording
 from router_service.config.diagnostics import DocumentError, listing
@@ -19,6 +19,9 @@ from router_service.config.places import Places
 from router_service.config.routing import located
 from router_service.core import MOST_SIMULATED_REQUESTS, Simulation, Table
 from router_service.errors import ConfigRejected, InvalidRequest
+
+if TYPE_CHECKING:
+    from router_service.core import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,21 @@ def prepare(path: Path | None, options: Options, table: Table) -> Simulation:
         return Simulation(table, json.dumps(scenario, allow_nan=False).encode(), recorded)
     except ConfigRejected as rejected:
         for item in rejected.diagnostics:
-            flag = next((flags[at] for at in flags if item.pointer.startswith(at)), None)
+            flag = _flag_behind(item, flags)
             if flag is not None or path is None:
                 fix = f"; {item.suggestion}" if item.suggestion else ""
                 raise InvalidRequest(f"{flag or 'scenario'}: {item.message}{fix}") from None
         found = located(rejected.diagnostics, places)
         raise ConfigRejected(listing(found), found) from None
+
+
+def _flag_behind(item: Diagnostic, flags: Mapping[str, str]) -> str | None:
+    """The option that set what a finding is about, or a part of it."""
+    if item.code == "refused":
+        return flags.get("/model")
+    about = item.pointer
+    sets = (at for at in flags if f"{about}/".startswith(f"{at}/") or at.startswith(f"{about}/"))
+    return next((flags[at] for at in sets), None)
 
 
 def _read(path: Path | None) -> tuple[dict[str, Any], Places]:
@@ -82,11 +94,8 @@ def _apply(scenario: dict[str, Any], options: Options) -> dict[str, str]:
         if value is not None:
             scenario[key] = value
             flags[f"/{key}"] = flag
-    if options.model is not None:
-        flags["/workload"] = "--model"
-        for kind in scenario.get("workload") or ():
-            for key in ("model", "capability"):
-                kind.pop(key, None)
+    if options.model is not None and isinstance(scenario.get("workload"), list):
+        scenario["workload"] = [_asking_nothing(kind) for kind in scenario["workload"]]
     return flags | _apply_arrivals(scenario, options)
 
 
@@ -99,7 +108,7 @@ def _apply_arrivals(scenario: dict[str, Any], options: Options) -> dict[str, str
         dropped = ("process", "file", "load", "rate_per_s") if recorded else ("process", "file")
         arrivals = {key: value for key, value in arrivals.items() if key not in dropped}
         arrivals["file" if recorded else "process"] = options.arrivals
-        flags["/arrivals"] = "--arrivals"
+        flags["/arrivals/file" if recorded else "/arrivals/process"] = "--arrivals"
     for key, flag, value in (
         ("load", "--load", options.load),
         ("rate_per_s", "--rate", options.rate),
@@ -107,10 +116,18 @@ def _apply_arrivals(scenario: dict[str, Any], options: Options) -> dict[str, str
         if value is not None:
             arrivals = {k: v for k, v in arrivals.items() if k not in ("load", "rate_per_s")}
             arrivals[key] = value
-            flags["/arrivals"] = flag
+            flags[f"/arrivals/{key}"] = flag
     if arrivals:
         scenario["arrivals"] = arrivals
     return flags
+
+
+def _asking_nothing(kind: object) -> object:
+    """A kind of request that leaves the model to the scenario; what is no kind is left for the
+    core to refuse."""
+    if not isinstance(kind, Mapping):
+        return kind
+    return {key: value for key, value in kind.items() if key not in ("model", "capability")}
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router_service.cli.failures import reported
+from router_service.cli.routing_option import routing_option
 
 if TYPE_CHECKING:
     from router_service.cli.scenario import Options
@@ -31,13 +32,7 @@ Examples:
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("scenario", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--config",
-    "routing",
-    type=click.Path(path_type=Path),
-    envvar="ROUTER_SERVICE_CONFIG",
-    help="Routing config. Default: ROUTER_SERVICE_CONFIG, else the shipped reference fleet.",
-)
+@routing_option
 @click.option(
     "--strategy",
     "strategies",
