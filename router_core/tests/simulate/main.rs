@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod choosing;
 mod laws;
 
 use router_core::simulate::{Recorded, Report, Simulation};
