@@ -101,7 +101,7 @@ impl Default for Guardrail {
 }
 
 /// Which arm serves which class of queries (R15). Arms are indexes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct QueryClasses {
     pub experiment: ExperimentId,
     pub simple: usize,

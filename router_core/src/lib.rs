@@ -21,6 +21,7 @@ pub mod resolve;
 pub mod rng;
 pub mod router;
 pub mod settings;
+pub mod simulate;
 pub mod size;
 pub mod state;
 pub mod status;

@@ -85,7 +85,7 @@ pub struct Classified {
 }
 
 /// Vocabularies made ready. Time is linear in the length of the text.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Classifier {
     comparison: Phrases,
     multi_step: Phrases,
@@ -215,10 +215,10 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Phrases by their first word, so that looking for all of them takes one pass.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Phrases(FxHashMap<String, Vec<Phrase>>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Phrase {
     words: Vec<String>,
     /// As written in the config.

@@ -25,7 +25,7 @@ pub type CapabilityId = Id<Capability>;
 pub type PoolId = Id<Pool>;
 
 /// The whole compiled config.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table {
     /// Hash of the canonical config, 16 hex digits: the same text gives the same version anywhere.
     pub version: String,
@@ -199,7 +199,7 @@ pub struct Name {
     pub alias: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Patterns {
     /// All patterns, anchored at both ends, in file order.
     pub set: RegexSet,

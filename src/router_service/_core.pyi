@@ -6,6 +6,9 @@ from typing import Self, final
 OUTCOME_CLASSES: Sequence[str]
 """Every name `Outcome.outcome_class` accepts; equal to `types.OutcomeClass`."""
 
+MOST_SIMULATED_REQUESTS: int
+"""Most requests one run of a `Simulation` takes."""
+
 @final
 class Diagnostic:
     """One finding about a config. `pointer` is a JSON Pointer (RFC 6901) into the config."""
@@ -450,3 +453,22 @@ class Router:
         """
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""
+
+@final
+class Simulation:
+    """A scenario on a table: the real router against modelled providers, in virtual time."""
+
+    def __new__(
+        cls,
+        table: Table,
+        scenario: bytes,
+        recorded: Sequence[tuple[float, int, int]] | None = None,
+    ) -> Self:
+        """Read a scenario given as JSON. `recorded` are the requests of its recording: seconds from
+        anywhere, prompt tokens, output tokens. Raises errors.ConfigRejected with every diagnostic,
+        placed in the scenario."""
+    @property
+    def strategies(self) -> list[str]:
+        """The strategies to compare, `configured` being the config's own."""
+    def run(self, strategy: str) -> bytes:
+        """Run one of them; its report as JSON. Releases the GIL; call it in a thread."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from router_service._core import (
+    MOST_SIMULATED_REQUESTS,  # of one run of a Simulation
     OUTCOME_CLASSES,  # every name an Outcome accepts
     Attempt,  # one try of one deployment
     Decision,  # where a request goes, and why
@@ -20,6 +21,7 @@ from router_service._core import (
     Outcome,  # what one attempt taught us
     Provider,  # one server, as connectors need it
     Router,  # a table and the live state
+    Simulation,  # a scenario on a table, in virtual time
     Skip,  # a deployment left out of a plan, and why
     Step,  # what a walk does next
     Table,  # a compiled, immutable routing config
@@ -29,6 +31,7 @@ from router_service._core import (
 )
 
 __all__ = [
+    "MOST_SIMULATED_REQUESTS",
     "OUTCOME_CLASSES",
     "Attempt",
     "Clock",
@@ -41,6 +44,7 @@ __all__ = [
     "Outcome",
     "Provider",
     "Router",
+    "Simulation",
     "Skip",
     "Step",
     "Table",

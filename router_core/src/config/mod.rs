@@ -4,10 +4,10 @@
 mod compile;
 mod defaults;
 pub mod diagnostics;
-mod pointer;
+pub(crate) mod pointer;
 pub mod schema;
 mod timestamp;
-mod validate;
+pub(crate) mod validate;
 
 use serde_json::{Map, Value};
 
@@ -78,7 +78,8 @@ fn read(json: &[u8]) -> Result<Map<String, Value>, Diagnostic> {
     }
 }
 
-fn remove(config: &mut Value, place: &Pointer) {
+/// Takes out what stands at a place.
+pub(crate) fn remove(config: &mut Value, place: &Pointer) {
     let Some((parent, key)) = place.as_str().rsplit_once('/') else {
         return;
     };

@@ -5,6 +5,7 @@ mod decision;
 mod errors;
 mod request;
 mod router;
+mod simulate;
 mod table;
 mod walk;
 
@@ -16,6 +17,7 @@ use crate::outcome::OutcomeClass;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let classes: Vec<&str> = OutcomeClass::NAMES.iter().map(|(_, name)| *name).collect();
     module.add("OUTCOME_CLASSES", classes)?;
+    module.add("MOST_SIMULATED_REQUESTS", crate::simulate::MOST_REQUESTS)?;
     module.add_class::<table::PyDiagnostic>()?;
     module.add_class::<table::PyProvider>()?;
     module.add_class::<table::PyModel>()?;
@@ -30,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<walk::PyOutcome>()?;
     module.add_class::<walk::PyWalk>()?;
     module.add_class::<router::PyRouter>()?;
+    module.add_class::<simulate::PySimulation>()?;
     module.add_function(wrap_pyfunction!(request::overlay, module)?)?;
     module.add_function(wrap_pyfunction!(request::warm, module)?)?;
     Ok(())

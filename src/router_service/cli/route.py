@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router_service.cli.failures import reported
+from router_service.cli.routing_option import routing_option
 from router_service.errors import InvalidRequest
 from router_service.serving.attributes import attributes_from_headers
 from router_service.types import RouteQuery
@@ -35,13 +36,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option(
-    "--config",
-    "routing",
-    type=click.Path(path_type=Path),
-    envvar="ROUTER_SERVICE_CONFIG",
-    help="Routing config. Default: ROUTER_SERVICE_CONFIG, else the shipped reference fleet.",
-)
+@routing_option
 @click.option("--model", default="", help="Model, capability or pool asked for.")
 @click.option("--prompt", help="The prompt; - reads it from stdin.")
 @click.option(

@@ -61,17 +61,18 @@ def _compile(
         return None, in_reading_order(found)
     try:
         table = Table.compile(json.dumps(document.value, allow_nan=False).encode())
-        found += _located(table.warnings, document.places)
+        found += located(table.warnings, document.places)
     except ConfigRejected as rejected:
-        found += _located(rejected.diagnostics, document.places)
+        found += located(rejected.diagnostics, document.places)
     return (None if document.problems else table), in_reading_order(found)
 
 
-def _located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedDiagnostic]:
-    located = []
+def located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedDiagnostic]:
+    """The core's findings with the places of a document that was read for it."""
+    found = []
     for item in diagnostics:
         place = places.locate(item.pointer, at_key=item.at_key, offset=item.offset)
-        located.append(
+        found.append(
             LocatedDiagnostic(
                 file=place.file,
                 line=place.line,
@@ -82,4 +83,4 @@ def _located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedD
                 suggestion=item.suggestion,
             )
         )
-    return located
+    return found
