@@ -177,7 +177,12 @@ def _background(
     yield _tick(router)
     yield keep_learning(router, upstreams)
     if polling.load_interval_s:
-        yield SignalPolling(router, upstreams, interval_s=polling.load_interval_s).run()
+        yield SignalPolling(
+            router,
+            upstreams,
+            interval_s=polling.load_interval_s,
+            timeout_s=router.table.warm_check_timeout_us / 1e6,
+        ).run()
     if polling.health_interval_s:
         yield keep_probing(router, upstreams, interval_s=polling.health_interval_s)
 

@@ -23,6 +23,7 @@ from . import small_fleet
 from .callers import Reply, chat
 from .routers import Router, as_process, in_process, until
 
+OFTEN = {"polling": {"health_interval_s": 0.1}}
 DEADLINE_S = 15.0
 REQUESTS = 100
 SLOW = Behaviour(first_token_s=0.1, tokens_per_s=5)
@@ -53,7 +54,7 @@ async def before_them(
     """A router before them; the one in this process must leave no task behind."""
     config = small_fleet.written(routing(processes), tmp_path / "routing.yaml")
     start = as_process if request.param == "router in a process" else in_process
-    async with start(config, tmp_path) as router:
+    async with start(config, tmp_path, OFTEN) as router:
         yield router
 
 
@@ -90,11 +91,16 @@ async def test_every_caller_gets_an_answer_or_a_clear_error(
 
 
 async def taken_back(processes: FakeFleet, router: Router) -> None:
-    """A provider that returns is used again."""
+    """A provider that returns is used again, on either face, once a probe has found it."""
     await processes.restart("doomed")
     for face in ("http", "grpc"):
-        reply = await router.face(face).ask(chat("m-doomed", max_tokens=2))
-        assert (reply.whole, reply.provider) == (True, "doomed")
+
+        async def served_by_it(face: str = face) -> bool:
+            reply = await router.face(face).ask(chat("m-doomed", max_tokens=2))
+            assert reply.whole
+            return reply.provider == "doomed"
+
+        await until(served_by_it, f"doomed serves {face} again")
 
 
 def wanted(number: int) -> tuple[str, bool]:

@@ -73,6 +73,7 @@ def test_a_legacy_file_loads_with_its_unused_keys_named() -> None:
             "redis_port",
             "routing_metrics",
             "set_verbose",
+            "weight_factors",
         ]
     )
 

@@ -157,6 +157,7 @@ class Run:
                         continue
                 if isinstance(event, Delta | Finished) and held is not None:
                     journal.first_token()
+                    self._router.first_token(self._walk, self._now_us())
                     yield Opened(self._journal.served(attempt))
                     for delta in held:
                         yield delta
