@@ -3,17 +3,23 @@
 
 #![allow(clippy::expect_used)] // a bench that cannot run has to say so
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{criterion_group, criterion_main, Bencher, BenchmarkId, Criterion};
+use criterion::measurement::WallTime;
+use criterion::{
+    criterion_group, criterion_main, BatchSize, BenchmarkGroup, BenchmarkId, Criterion,
+};
 use router_core::config::compile;
 use router_core::facts::Facts;
 use router_core::outcome::{Outcome, OutcomeClass};
-use router_core::router::Router;
+use router_core::router::{Journey, Router};
 use router_core::table::Table;
 use router_core::tokens;
 use serde_json::{json, Map, Value};
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 const REFERENCE: &str = include_str!("../router_core/src/config/reference.json");
 const START_US: u64 = 1_760_000_000_000_000;
@@ -22,6 +28,8 @@ const START_US: u64 = 1_760_000_000_000_000;
 const GAP_US: u64 = 300;
 const DEADLINE_US: u64 = 30_000_000;
 const MANY: u32 = 1_000;
+/// Requests per deployment before anything is timed.
+const LIVED_FOR: usize = 20;
 const PROSE: &str = "A router decides which server answers a request. It knows the servers, the \
     models they hold, how busy each of them is and what an answer costs; then it picks one, keeps \
     the others in mind for when that one fails, and writes down why. `fn pick(fleet: &[Server])` \
@@ -34,29 +42,35 @@ fn decide_on_reference(criterion: &mut Criterion) {
     for (rule, facts) in reference_requests() {
         let matched = rule_of(&table, &facts);
         assert!(rule.starts_with(matched), "{rule} is matched by {matched}");
-        group.bench_function(rule, |bencher| decide(bencher, &table, &facts));
+        decide(&mut group, rule, &table, &facts);
     }
     group.finish();
 }
 
 /// One request for each way to be matched. Each name begins with the rule that must match.
 fn reference_requests() -> Vec<(&'static str, Facts)> {
-    let asking = |model: &str, prompt_tokens: u32| Facts {
-        model: model.to_owned(),
-        prompt_tokens,
-        prompt_tokens_exact: true,
-        max_tokens: Some(500),
-        batch_size: 1,
-        ..Facts::default()
-    };
     vec![
         ("exact", asking("llama3.1:latest", 200)),
         ("pattern", asking("meta-llama/Meta-Llama-Guard", 200)),
         ("capability/code", asking("code", 200)),
         ("capability/analytical", asking("analytical", 5_000)),
-        ("pool", asking("general-chat", 200)),
+        ("capability/chat", asking("chat", 200)),
+        ("pool/general-chat", asking("general-chat", 200)),
+        ("pool/code-generation", asking("code-generation", 200)),
         ("default", asking("nobody-knows-me", 200)),
     ]
+}
+
+fn asking(model: &str, prompt_tokens: u32) -> Facts {
+    Facts {
+        model: model.to_owned(),
+        prompt_tokens,
+        prompt_tokens_exact: true,
+        max_tokens: Some(500),
+        batch_size: 1,
+        stream: true,
+        ..Facts::default()
+    }
 }
 
 fn rule_of(table: &Arc<Table>, facts: &Facts) -> &'static str {
@@ -67,17 +81,15 @@ fn rule_of(table: &Arc<Table>, facts: &Facts) -> &'static str {
 
 fn decide_on_many(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("1000_deployments");
-    for strategy in ["least_loaded", "weighted"] {
+    for strategy in
+        ["least_loaded", "weighted", "usage_based", "fastest_response", "adaptive_weighted"]
+    {
         let table = Arc::new(compile_many(strategy));
-        let facts = Facts {
-            model: "fleet".to_owned(),
-            prompt_tokens: 200,
-            prompt_tokens_exact: true,
-            batch_size: 1,
-            ..Facts::default()
-        };
-        group.bench_function(strategy, |bencher| decide(bencher, &table, &facts));
+        decide(&mut group, strategy, &table, &asking("fleet", 200));
     }
+    let table = Arc::new(compile_many("least_loaded"));
+    let facts = Facts { session: Some("conversation-1".to_owned()), ..asking("fleet", 200) };
+    decide(&mut group, "session", &table, &facts);
     group.finish();
 }
 
@@ -101,19 +113,59 @@ fn compile_many(strategy: &str) -> Table {
     compile(config.as_bytes()).expect("the generated config compiles")
 }
 
-/// Choose, reserve, finish: all the core does for a request that succeeds at once.
-fn decide(bencher: &mut Bencher<'_>, table: &Arc<Table>, facts: &Facts) {
+/// Choose, reserve, first token, finish: all the core does for a request that succeeds at once, on a
+/// fleet that has served many before.
+fn decide(group: &mut Group<'_>, name: &str, table: &Arc<Table>, facts: &Facts) {
     let mut router = Router::new(table.clone(), "bench".to_owned());
-    let success = Outcome::of(OutcomeClass::Success);
     let mut now = START_US;
-    bencher.iter(|| {
+    for _ in 0..LIVED_FOR * table.deployments.len() {
         now += GAP_US;
-        let deadline = now + DEADLINE_US;
-        let mut journey =
-            router.begin(black_box(facts), now, now, deadline).expect("every request is decided");
-        router.finish(&mut journey, &success, now + GAP_US / 2);
-        journey
+        serve(&mut router, facts, now);
+    }
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            now += GAP_US;
+            serve(&mut router, black_box(facts), now)
+        });
     });
+}
+
+fn serve(router: &mut Router, facts: &Facts, now: u64) -> Journey {
+    let deadline = now + DEADLINE_US;
+    let mut journey = router.begin(facts, now, now, deadline).expect("every request is decided");
+    router.first_token(&journey, now + GAP_US / 3);
+    router.finish(&mut journey, &Outcome::of(OutcomeClass::Success), now + GAP_US / 2);
+    journey
+}
+
+/// What an outcome costs: the first token and the end of one request, whose windows are full. The
+/// decision before it is not timed.
+fn update_state(criterion: &mut Criterion) {
+    let table = Arc::new(compile(REFERENCE.as_bytes()).expect("the reference config compiles"));
+    let facts = asking("llama3.1:latest", 200);
+    let mut group = criterion.benchmark_group("state_update");
+    for class in [OutcomeClass::Success, OutcomeClass::ContentPolicy] {
+        let router = RefCell::new(Router::new(table.clone(), "bench".to_owned()));
+        let mut now = START_US;
+        let outcome = Outcome::of(class);
+        group.bench_function(class.as_str(), |bencher| {
+            bencher.iter_batched(
+                || {
+                    now += GAP_US;
+                    let journey = router.borrow_mut().begin(&facts, now, now, now + DEADLINE_US);
+                    (journey.expect("every request is decided"), now)
+                },
+                |(mut journey, now)| {
+                    let mut router = router.borrow_mut();
+                    router.first_token(&journey, now + GAP_US / 3);
+                    router.finish(&mut journey, &outcome, now + GAP_US / 2);
+                    journey
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
 }
 
 fn count_tokens(criterion: &mut Criterion) {
@@ -154,5 +206,12 @@ fn compile_reference(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, decide_on_reference, decide_on_many, count_tokens, compile_reference);
+criterion_group!(
+    benches,
+    decide_on_reference,
+    decide_on_many,
+    update_state,
+    count_tokens,
+    compile_reference
+);
 criterion_main!(benches);

@@ -381,6 +381,15 @@ impl Tier {
 }
 
 impl Table {
+    /// The deployments behind a target.
+    #[must_use]
+    pub fn deployments_of<'t>(&'t self, target: &'t Target) -> &'t [DeploymentId] {
+        match target {
+            Target::Model(model) => &self.models.get(*model).deployments,
+            Target::Deployment(deployment) => std::slice::from_ref(deployment),
+        }
+    }
+
     /// The largest token count any rule can tell apart: counting further changes no decision.
     #[must_use]
     pub fn token_limit(&self) -> u32 {

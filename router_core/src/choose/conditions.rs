@@ -58,22 +58,18 @@ impl<V: View> Conditions<'_, V> {
     fn request_count(&self) -> u32 {
         let members = || {
             let pool = self.pool.map(|pool| &self.table.pools.get(pool).members);
-            pool.into_iter().flatten().map(|member| self.in_flight(member.target)).sum::<u32>()
+            pool.into_iter().flatten().map(|member| self.in_flight(&member.target)).sum::<u32>()
         };
         self.facts.request_count.unwrap_or_else(|| members().saturating_add(1))
     }
 
-    fn in_flight(&self, target: Target) -> u32 {
-        match target {
-            Target::Deployment(id) => self.view.deployment(id).in_flight,
-            Target::Model(model) => {
-                let deployments = &self.table.models.get(model).deployments;
-                deployments.iter().map(|id| self.view.deployment(*id).in_flight).sum()
-            }
-        }
+    fn in_flight(&self, target: &Target) -> u32 {
+        let deployments = self.table.deployments_of(target);
+        deployments.iter().map(|id| self.view.deployment(*id).in_flight).sum()
     }
 
-    /// All local members of this pool are past their saturation threshold; false without any.
+    /// No local member of this pool has capacity to spare: each is past its saturation threshold, or
+    /// out. False for a pool without local members.
     #[must_use]
     pub fn local_saturated(&self) -> bool {
         let Some(pool) = self.pool else { return false };
@@ -82,27 +78,23 @@ impl<V: View> Conditions<'_, V> {
         let mut locals = pool
             .members
             .iter()
-            .flat_map(|member| self.providers(member.target))
+            .flat_map(|member| self.table.deployments_of(&member.target))
+            .map(|id| self.table.deployments.get(*id).provider)
             .filter(|id| self.table.providers.get(*id).location == Location::Local)
             .peekable();
         locals.peek().is_some() && locals.all(|id| self.saturated(id, threshold))
     }
 
-    /// At the pool's own threshold, or within the hysteresis of the general one where that is higher.
+    /// At the pool's own threshold, or within the hysteresis of the general one where that is higher;
+    /// or it takes no requests at all.
     fn saturated(&self, id: ProviderId, threshold: f64) -> bool {
         let figures = self.view.provider(id);
+        let out = figures.standing.out_until_us > self.now_us;
+        if out || !self.table.providers.get(id).active {
+            return true;
+        }
         let load = figures.load(self.table.providers.get(id).capacity, self.now_us);
         load >= threshold || (figures.saturated && threshold <= SATURATED_AT)
-    }
-
-    fn providers(&self, target: Target) -> Vec<ProviderId> {
-        match target {
-            Target::Deployment(id) => vec![self.table.deployments.get(id).provider],
-            Target::Model(model) => {
-                let deployments = &self.table.models.get(model).deployments;
-                deployments.iter().map(|id| self.table.deployments.get(*id).provider).collect()
-            }
-        }
     }
 
     fn model_size(&self) -> Value<'_> {

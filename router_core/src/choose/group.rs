@@ -5,7 +5,7 @@ use super::scene::{Candidate, Scene};
 use crate::state::Charge;
 use crate::strategy::{adaptive_weighted, quality_based, Entry, Scope, Strategy};
 use crate::table::{
-    Capability, CapabilityId, Location, Member, ModelId, Pool, PoolId, StrategyParameters, Target,
+    Capability, CapabilityId, Location, Member, ModelId, Pool, PoolId, StrategyParameters,
 };
 use crate::view::{ShareGroup, View};
 
@@ -28,11 +28,13 @@ pub struct Group<'g> {
 
 impl<'g> Group<'g> {
     /// The deployments of one model.
-    pub fn of_model(model: ModelId, strategy: Strategy) -> Self {
+    pub fn of_model<V: View>(scene: &Scene<'_, V>, model: ModelId, strategy: Strategy) -> Self {
+        let table = scene.table;
+        let pool = table.models.get(model).pool.map(|pool| table.pools.get(pool).parameters);
         Self {
             shares: ShareGroup::Model(model),
             strategy,
-            parameters: StrategyParameters::default(),
+            parameters: pool.unwrap_or(table.settings.parameters),
             scope: Scope::All,
             same_model: true,
             minimum: None,
@@ -117,17 +119,16 @@ fn ranks<V: View>(
     local_saturated: bool,
     candidates: &[Candidate],
 ) -> Vec<u8> {
-    let condition =
-        |place: usize| candidates.iter().find(|candidate| candidate.member == place)?.condition;
-    let members: Vec<adaptive_weighted::Member> = pool
+    let mut members: Vec<adaptive_weighted::Member> = pool
         .members
         .iter()
-        .enumerate()
-        .map(|(place, member)| adaptive_weighted::Member {
-            cloud: is_cloud(scene, member),
-            condition: condition(place),
-        })
+        .map(|member| adaptive_weighted::Member { cloud: is_cloud(scene, member), condition: None })
         .collect();
+    for candidate in candidates {
+        if let Some(member) = members.get_mut(candidate.member) {
+            member.condition = candidate.condition;
+        }
+    }
     let nature = adaptive_weighted::Nature {
         band: scene.band,
         local_saturated,
@@ -138,9 +139,7 @@ fn ranks<V: View>(
 
 /// Whether a member is in the cloud: all of its deployments are.
 fn is_cloud<V: View>(scene: &Scene<'_, V>, member: &Member) -> bool {
-    let cloud = |id| scene.table.providers.get(scene.provider_of(id)).location == Location::Cloud;
-    match member.target {
-        Target::Deployment(id) => cloud(id),
-        Target::Model(_) => scene.deployments_of(member.target).into_iter().all(cloud),
-    }
+    let mut deployments = scene.deployments_of(&member.target).iter();
+    deployments
+        .all(|id| scene.table.providers.get(scene.provider_of(*id)).location == Location::Cloud)
 }

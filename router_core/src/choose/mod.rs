@@ -7,7 +7,7 @@ mod group;
 mod plan;
 mod scene;
 
-use crate::complexity::{band, Band};
+use crate::complexity::{band, work_size, Band};
 use crate::eligibility::Skip;
 use crate::facts::Facts;
 use crate::resolve::{resolve, Candidates, Rule, Unresolved};
@@ -126,7 +126,8 @@ pub fn choose(
     {
         return Err(Refusal::UnknownChain(chain.clone()));
     }
-    let scene = Scene { table, view, facts, resolution: &resolution, band, now_us };
+    let answer_tokens = work_size(facts, &table.complexity).saturating_sub(facts.prompt_tokens);
+    let scene = Scene { table, view, facts, resolution: &resolution, band, answer_tokens, now_us };
     let mut planner = Planner::new(&scene, asked);
     let mut rng = Rng::new(seed);
     planner.candidates(&mut rng);

@@ -117,7 +117,7 @@ impl<'a, V: View> Planner<'a, V> {
         let group = match model {
             Some(model) => Group {
                 minimum: Some(entry),
-                ..Group::of_model(model, self.scene.table.models.get(model).strategy)
+                ..Group::of_model(self.scene, model, self.scene.table.models.get(model).strategy)
             },
             None => Group::of_capability(id, entry, Strategy::Direct),
         };
@@ -200,8 +200,8 @@ impl<'a, V: View> Planner<'a, V> {
         let earlier: Vec<ProviderId> =
             self.plan.iter().map(|hop| scene.provider_of(hop.deployment)).collect();
         if scene.holds(step.condition.as_ref(), None, &earlier) == Some(false) {
-            for deployment in scene.deployments_of(step.target) {
-                self.skip(deployment, Skip::ConditionFalse);
+            for deployment in scene.deployments_of(&step.target) {
+                self.skip(*deployment, Skip::ConditionFalse);
             }
             return;
         }
@@ -231,7 +231,7 @@ impl<'a, V: View> Planner<'a, V> {
     // ── Groups of deployments ───────────────────────────────────────────────────────────────────
 
     fn model(&mut self, model: ModelId, strategy: Strategy, scored: bool, rng: &mut Rng) {
-        let group = Group { scored, ..Group::of_model(model, strategy) };
+        let group = Group { scored, ..Group::of_model(self.scene, model, strategy) };
         self.group(self.scene.of_model(model), &group, rng);
     }
 

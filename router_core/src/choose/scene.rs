@@ -3,7 +3,7 @@
 
 use super::conditions::Conditions;
 use super::group::Group;
-use crate::complexity::{work_size, Band};
+use crate::complexity::Band;
 use crate::condition::Condition;
 use crate::eligibility::{below_minimum, has_room, out, Needs, Skip};
 use crate::facts::{Cues, Facts};
@@ -31,6 +31,8 @@ pub struct Scene<'a, V> {
     pub facts: &'a Facts,
     pub resolution: &'a Resolution<'a>,
     pub band: Band,
+    /// To be expected of the answer, for its price.
+    pub answer_tokens: u32,
     pub now_us: u64,
 }
 
@@ -75,13 +77,12 @@ impl<V: View> Scene<'_, V> {
         let mut candidates = Vec::with_capacity(members.len());
         for (member, entry) in members.iter().enumerate() {
             let condition = self.holds(entry.condition.as_ref(), pool, &[]);
-            let deployments = self.deployments_of(entry.target);
-            let weights = deployments.iter().map(|id| self.table.deployments.get(*id).weight);
-            let total: f64 = weights.sum();
-            for deployment in deployments {
-                let share = self.table.deployments.get(deployment).weight / total;
-                let weight = entry.weight * share;
-                candidates.push(Candidate { deployment, member, weight, condition });
+            let deployments = self.deployments_of(&entry.target);
+            let weight = |id: &DeploymentId| self.table.deployments.get(*id).weight;
+            let total: f64 = deployments.iter().map(weight).sum();
+            for id in deployments {
+                let weight = entry.weight * weight(id) / total;
+                candidates.push(Candidate { deployment: *id, member, weight, condition });
             }
         }
         candidates
@@ -147,7 +148,7 @@ impl<V: View> Scene<'_, V> {
             awaited: part.waiting.anyone(),
             success: measured.success,
             reliability: (measured.success / provider.availability.max(f64::EPSILON)).min(1.0),
-            cost_usd: provider.price.cost_usd(self.facts.prompt_tokens, self.answer_tokens()),
+            cost_usd: provider.price.cost_usd(self.facts.prompt_tokens, self.answer_tokens),
             key: deployment.key,
             score: 0.0,
         }
@@ -174,11 +175,6 @@ impl<V: View> Scene<'_, V> {
             seen: times.samples >= SEEN_FROM,
             success: measured.success_rate(provider.availability),
         }
-    }
-
-    /// Tokens of the answer to be expected, for its price.
-    fn answer_tokens(&self) -> u32 {
-        work_size(self.facts, &self.table.complexity).saturating_sub(self.facts.prompt_tokens)
     }
 
     // ── Conditions ──────────────────────────────────────────────────────────────────────────────
@@ -237,11 +233,8 @@ impl<V: View> Scene<'_, V> {
         self.table.deployments.get(deployment).provider
     }
 
-    pub fn deployments_of(&self, target: Target) -> Vec<DeploymentId> {
-        match target {
-            Target::Model(model) => self.table.models.get(model).deployments.clone(),
-            Target::Deployment(deployment) => vec![deployment],
-        }
+    pub fn deployments_of<'t>(&'t self, target: &'t Target) -> &'t [DeploymentId] {
+        self.table.deployments_of(target)
     }
 
     pub fn model_of(&self, target: Target) -> Option<ModelId> {
@@ -257,7 +250,7 @@ impl<V: View> Scene<'_, V> {
 
     /// The longest context window among a target's deployments, tokens.
     pub fn window_of(&self, target: Target) -> Option<u32> {
-        let deployments = self.deployments_of(target);
+        let deployments = self.deployments_of(&target);
         deployments.iter().filter_map(|id| self.table.deployments.get(*id).context_window).max()
     }
 }

@@ -14,9 +14,9 @@ pub struct Charge {
     pub shares: Vec<(DeploymentId, f64)>,
 }
 
-/// By group and deployment slot, in requests.
+/// Credits in requests, by group and then by deployment slot.
 #[derive(Debug, Default)]
-pub struct Shares(FxHashMap<(ShareGroup, usize), f64>);
+pub struct Shares(FxHashMap<ShareGroup, Vec<f64>>);
 
 impl Shares {
     pub fn clear(&mut self) {
@@ -25,26 +25,41 @@ impl Shares {
 
     /// After a pick: everyone earns its share, the chosen pays one.
     pub fn charge(&mut self, bindings: &Bindings, charge: &Charge) {
+        let credits = self.0.entry(charge.group).or_default();
         for (deployment, share) in &charge.shares {
-            let Some(slot) = bindings.deployment(*deployment) else { continue };
-            *self.0.entry((charge.group, slot)).or_insert(0.0) += share;
+            if let Some(slot) = bindings.deployment(*deployment) {
+                *credit_mut(credits, slot) += share;
+            }
         }
         let chosen = charge.shares.first().and_then(|(id, _)| bindings.deployment(*id));
         if let Some(slot) = chosen {
-            *self.0.entry((charge.group, slot)).or_insert(0.0) -= 1.0;
+            *credit_mut(credits, slot) -= 1.0;
         }
     }
 
     #[must_use]
     pub fn credit(&self, group: ShareGroup, slot: usize) -> f64 {
-        self.0.get(&(group, slot)).copied().unwrap_or(0.0)
+        self.0.get(&group).and_then(|credits| credits.get(slot)).copied().unwrap_or(0.0)
     }
 
     pub fn set(&mut self, group: ShareGroup, slot: usize, credit: f64) {
-        self.0.insert((group, slot), credit);
+        *credit_mut(self.0.entry(group).or_default(), slot) = credit;
     }
 
+    /// Everything owed or overpaid: group, deployment slot, requests.
     pub fn iter(&self) -> impl Iterator<Item = (ShareGroup, usize, f64)> + '_ {
-        self.0.iter().map(|((group, slot), credit)| (*group, *slot, *credit))
+        let owed = |(_, credit): &(usize, &f64)| **credit != 0.0;
+        self.0.iter().flat_map(move |(group, credits)| {
+            let slots = credits.iter().enumerate().filter(owed);
+            slots.map(move |(slot, credit)| (*group, slot, *credit))
+        })
     }
+}
+
+#[allow(clippy::indexing_slicing)] // made long enough first
+fn credit_mut(credits: &mut Vec<f64>, slot: usize) -> &mut f64 {
+    if credits.len() <= slot {
+        credits.resize(slot + 1, 0.0);
+    }
+    &mut credits[slot]
 }

@@ -10,8 +10,9 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
     if class.len() < 2 {
         return Drawn::CERTAIN;
     }
-    chance.rng.shuffle(class);
-    class.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.preference.cmp(&b.preference)));
+    // Where the order starts among equals is chance, so that the second place is not always the same.
+    class.rotate_left(chance.rng.below(class.len()));
+    class.sort_by_cached_key(|entry| (descending(entry.score), entry.preference));
     let least = class.first().map_or(0.0, |best| best.score - margin);
     let near = class.iter().take_while(|entry| entry.score >= least).count();
     let Some(near) = class.get_mut(..near) else { return Drawn::CERTAIN };
@@ -20,6 +21,11 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
     let first = near.first().map(|entry| tie(entry, scope));
     let equals = near.iter().take_while(|entry| Some(tie(entry, scope)) == first).count();
     near.get_mut(..equals).map_or(Drawn::CERTAIN, |equals| chance.decide(equals))
+}
+
+/// Sorts larger scores first; the bits of floats from 0 up are in the order of their values.
+fn descending(score: f64) -> u64 {
+    !score.max(0.0).to_bits()
 }
 
 /// What decides between entries of about the same score before chance does.
