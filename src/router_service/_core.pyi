@@ -269,7 +269,7 @@ class Decision:
     def skipped(self) -> list[Skip]: ...
     @property
     def notes(self) -> list[str]:
-        """Remarks for the caller: a deprecated name, a strategy that is not built yet."""
+        """Remarks for the caller: a deprecated name, a strategy that may not be asked for, no free slot."""
     @property
     def deprecated(self) -> str | None:
         """The current name where a deprecated one was used."""
