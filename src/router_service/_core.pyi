@@ -269,7 +269,7 @@ class Decision:
     def skipped(self) -> list[Skip]: ...
     @property
     def notes(self) -> list[str]:
-        """Remarks for the caller: a deprecated name, a strategy that is not built yet."""
+        """Remarks for the caller: a deprecated name, a strategy asked for in vain, no free slot."""
     @property
     def deprecated(self) -> str | None:
         """The current name where a deprecated one was used."""
@@ -448,8 +448,8 @@ class Router:
         """State as versioned JSON."""
     def restore(self, snapshot: bytes) -> list[str]:
         """Load a snapshot's figures, for explanations and tests: no permit will give its in-flight
-        counts back. Returns the ids and share groups this table does not know. Raises ValueError for another
-        version.
+        counts back. Returns the ids and share groups this table does not know. Raises ValueError
+        for another version.
         """
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""

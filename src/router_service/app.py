@@ -96,7 +96,8 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
     setup_logging(config.logging.level, config.logging.format, secrets=_secrets(table, keys))
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.to_thread(warm)
-        router = Router(table, secrets.token_hex(4))
+        instance = secrets.token_hex(4)
+        router = Router(table, instance)
         upstreams = await _upstreams(stack, table)
         tracing = configure_tracing(os.environ, base_url=_base_urls(upstreams))
         stack.push_async_callback(_shut_tracing, tracing)
@@ -123,6 +124,7 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             admission=admission,
             tracing=tracing,
             observers=[batch],
+            instance=instance,
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )

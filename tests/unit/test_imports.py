@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "observe": WORDS | {"__version__"},
     "serving": WORDS | {"core"},
     "faces": {"errors"},
-    "faces.grpc": WORDS | {"core", "serving", "faces", "v1"},
+    "faces.grpc": WORDS | {"core", "serving", "faces", "v1", "__version__"},
     "faces.http": WORDS | {"serving", "faces"},
     "testing": set(),
     "testing.demo": {"testing", "config", "service_config", "v1"},

@@ -45,23 +45,27 @@ class Orchestrator:
         admission: Admission,
         tracing: Tracing,
         observers: Sequence[Observer],
+        instance: str,
         forward_headers: Sequence[str] = (),
         stream_timeout_s: float = 600.0,
         clock: Callable[[], int] = now_us,
         seeds: Callable[[], int] | None = None,
     ) -> None:
-        """clock gives wall-anchored monotone microseconds, seeds a 64-bit number a decision;
-        stream_timeout_s is the deadline of a streamed request whose caller names none."""
+        """instance is the id of this router; clock gives wall-anchored monotone microseconds, seeds
+        a 64-bit number a decision; stream_timeout_s is the deadline of a streamed request whose
+        caller names none."""
         self._router = router
         self._upstreams = upstreams
         self._admission = admission
         self._tracing = tracing
         self._observers = tuple(observers)
+        self._instance = instance
         self._stream_timeout_s = stream_timeout_s
         self._forward = tuple(name.lower() for name in forward_headers)
         self._clock = clock
         self._seeds = seeds or _random_seeds()
         self._recent = RecentRequests()
+        self._started_us = clock()
 
     # ── Carrying out ────────────────────────────────────────────────────────────────────────────
 
@@ -199,6 +203,16 @@ class Orchestrator:
         return self._router.reset_experiments(experiment, self._clock())
 
     # ── What there is ───────────────────────────────────────────────────────────────────────────
+
+    def status(self) -> dict[str, Any]:
+        """See serving.ports.RequestService.status."""
+        figures: dict[str, Any] = json.loads(self._router.status(self._clock()))
+        return figures | {
+            "instance": self._instance,
+            "started_us": self._started_us,
+            "draining": self._admission.draining,
+            "in_flight": self._admission.running,
+        }
 
     def models(self) -> list[Model]:
         """Public models: those with an active deployment."""

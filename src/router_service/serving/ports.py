@@ -65,6 +65,10 @@ class RequestService(Protocol):
         Returns the names of those that were reset.
         """
 
+    def status(self) -> dict[str, Any]:
+        """What the core says of every provider and deployment, and of this process: instance,
+        started_us, draining, in_flight (requests being carried out)."""
+
     def models(self) -> Sequence[Model]: ...
 
     def capabilities(self) -> Sequence[str]: ...

@@ -99,6 +99,80 @@ EXPERIMENT = {
 """What the core reports of an experiment."""
 
 
+def provider_figures(**changes: Any) -> dict[str, Any]:
+    return {
+        "kind": "ollama",
+        "location": "local",
+        "active": True,
+        "exclusive_group": None,
+        "health": "healthy",
+        "in_flight": 0,
+        "capacity": 4,
+        "load": 0.0,
+        "saturated": False,
+        "out_until_us": 0,
+    } | changes
+
+
+def deployment_figures(model: str | None, provider: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "model": model,
+        "provider": provider,
+        "enabled": True,
+        "health": "healthy",
+        "weight": 1.0,
+        "in_flight": 0,
+        "outcomes": 0,
+        "successes": 0,
+        "first_token_p50_us": 0,
+        "first_token_p95_us": 0,
+        "out_until_us": 0,
+    } | changes
+
+
+STATUS: dict[str, Any] = {
+    "instance": "abcd",
+    "table_version": "00ff00ff00ff00ff",
+    "started_us": 1_600_000_000_000_000,
+    "draining": False,
+    "in_flight": 3,
+    "providers": {
+        "ollama": provider_figures(in_flight=4, saturated=True),
+        "gpu-a": provider_figures(
+            kind="vllm",
+            exclusive_group="gpu0",
+            health="cooling_down",
+            out_until_us=1_700_000_000_000_000,
+        ),
+        "gpu-b": provider_figures(kind="vllm", active=False, exclusive_group="gpu0"),
+        "far": provider_figures(
+            kind="openai", location="cloud", health="half_open", out_until_us=9
+        ),
+        "off": provider_figures(kind="openai", active=False),
+    },
+    "deployments": {
+        "*@ollama": deployment_figures(None, "ollama"),
+        "m@ollama": deployment_figures(
+            "m",
+            "ollama",
+            weight=0.6,
+            in_flight=2,
+            outcomes=8,
+            successes=6,
+            first_token_p50_us=20_000,
+            first_token_p95_us=90_000,
+        ),
+        "m@far": deployment_figures("m", "far", weight=0.2, health="recovering"),
+        "m@gpu-a": deployment_figures("m", "gpu-a"),
+        "m@gpu-b": deployment_figures("m", "gpu-b", enabled=False),
+        "n@far": deployment_figures(
+            "n", "far", health="cooling_down", out_until_us=1_700_000_000_000_001
+        ),
+    },
+}
+"""What the request service says of a fleet that is not well."""
+
+
 def hop(model: str, provider: str, tier: str | None, change: float | None) -> SimpleNamespace:
     return SimpleNamespace(
         model=model,
@@ -235,6 +309,9 @@ class FakeRequests:
     def reset_experiments(self, experiment: str | None) -> list[str]:
         self._see(experiment)
         return ["sizes"]
+
+    def status(self) -> dict[str, Any]:
+        return STATUS
 
     def provider(self, provider_id: str) -> Any:
         return PROVIDERS[provider_id]

@@ -20,7 +20,7 @@ from router_service.v1 import admin_pb2, router_pb2
 ROUTE = router_pb2.RouteRequest(model="m")
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-BUILT = {"GetExperimentStats", "ResetExperimentStats"}
+BUILT = {"GetStatus", "GetExperimentStats", "ResetExperimentStats"}
 UNBUILT = [
     method.name
     for method in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods

@@ -215,6 +215,9 @@ class FakeService:
     def report(self, permit: str, outcome: Any) -> str:
         raise NotImplementedError("the HTTP face reports no outcomes")
 
+    def status(self) -> dict[str, Any]:
+        raise NotImplementedError("the HTTP face has no such call")
+
     def models(self) -> list[Any]:
         return [
             CoreModel("llama3.1:latest", aliases=["llama3.1:8b"]),

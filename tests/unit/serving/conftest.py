@@ -191,6 +191,7 @@ def house(table: Table) -> House:
         admission=admission,
         tracing=Tracing(),
         observers=[seen],
+        instance="test",
         forward_headers=["X-Tenant"],
         stream_timeout_s=90,
         seeds=lambda: 7,

@@ -138,3 +138,20 @@ def test_what_there_is(house: House) -> None:
     assert orchestrator.provider("one").base_url == "http://one.test/v1"
     with pytest.raises(KeyError):
         orchestrator.provider("nobody")
+
+
+async def test_the_status_says_what_runs_and_whether_it_drains(house: House) -> None:
+    house.one.plays([Hang()])
+    running = asyncio.create_task(house.whole("lone"))
+    await house.one.hanging.wait()
+    status = house.orchestrator.status()
+    assert (status["instance"], status["in_flight"], status["draining"]) == ("test", 1, False)
+    assert status["table_version"] == house.router.table.version
+    assert status["providers"]["one"]["in_flight"] == 1
+    assert status["deployments"]["lone@one"]["in_flight"] == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    house.admission.drain()
+    later = house.orchestrator.status()
+    assert (later["in_flight"], later["draining"]) == (0, True)
+    assert 0 < later["started_us"] == status["started_us"]

@@ -1,5 +1,5 @@
-"""AdminService: the figures of experiments. Its other calls, whose messages are fixed, are yet to
-be built; until then each of them says so, in place of the library's bare refusal."""
+"""AdminService: what the router is doing now, and the figures of experiments. Its other calls,
+whose messages are fixed, are yet to be built; each says so, as the library alone would not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import grpc
 
 from router_service.errors import InvalidRequest
 from router_service.faces.auth import Keys
-from router_service.faces.grpc import experiments
+from router_service.faces.grpc import experiments, live_status
 from router_service.faces.grpc.caller import Caller, Context
 from router_service.faces.grpc.service import answering
 from router_service.serving.ports import RequestService
@@ -32,8 +32,12 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self.keys = keys
         self._requests = requests
 
-    async def GetStatus(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
-        await refuse_unbuilt("GetStatus", context)
+    @answering
+    async def GetStatus(  # noqa: N802
+        self, request: admin_pb2.GetStatusRequest, _caller: Caller, _context: Context
+    ) -> admin_pb2.GetStatusResponse:
+        figures = self._requests.status()
+        return live_status.status(figures, with_deployments=request.include_deployments)
 
     async def ReloadConfig(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
         await refuse_unbuilt("ReloadConfig", context)

@@ -21,12 +21,12 @@ from router_service.types import (
 )
 from router_service.v1 import router_pb2, types_pb2
 
-_KINDS = {
+KINDS = {
     "ollama": types_pb2.PROVIDER_KIND_OLLAMA,
     "openai": types_pb2.PROVIDER_KIND_OPENAI,
     "vllm": types_pb2.PROVIDER_KIND_VLLM,
 }
-_LOCATIONS = {"local": types_pb2.LOCATION_LOCAL, "cloud": types_pb2.LOCATION_CLOUD}
+LOCATIONS = {"local": types_pb2.LOCATION_LOCAL, "cloud": types_pb2.LOCATION_CLOUD}
 _TIERS = {
     "cloud_premium": types_pb2.TIER_CLOUD_PREMIUM,
     "cloud_standard": types_pb2.TIER_CLOUD_STANDARD,
@@ -153,9 +153,9 @@ class DecisionWriter:
         provider = self._requests.provider(provider_id)
         return types_pb2.Provider(
             id=provider.id,
-            kind=_KINDS.get(provider.kind),
+            kind=KINDS.get(provider.kind),
             base_url=provider.base_url,
-            location=_LOCATIONS.get(provider.location),
+            location=LOCATIONS.get(provider.location),
             credential=provider.credential,
             connect_timeout_us=provider.connect_us,
             first_token_timeout_us=provider.first_token_us,
