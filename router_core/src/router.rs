@@ -74,6 +74,9 @@ impl Router {
         self.charge(&decision.choice);
         let trial = self.trial(&decision);
         let Some(room) = decision.choice.plan.first().filter(|hop| !hop.full) else {
+            if let Some(mut trial) = trial {
+                self.state.experiments.over(&mut trial);
+            }
             return Ok(decision);
         };
         let claim = Claim {
@@ -173,8 +176,10 @@ impl Router {
         reported
     }
 
-    /// Expires permits; returns how many.
+    /// Expires permits and drops what is too old to judge by; returns how many permits. To be called
+    /// about once a second.
     pub fn tick(&mut self, now_us: u64) -> usize {
+        self.state.forget(now_us);
         self.state.expire(now_us)
     }
 

@@ -21,7 +21,8 @@ pub struct Settings {
     /// Distinct deployments tried for one request (E1).
     pub max_attempts: u8,
     /// Errors within a minute: the last of these halves the weight, one more starts a cooldown (R13).
-    pub allowed_fails: u8,
+    /// `None` counts none.
+    pub allowed_fails: Option<u8>,
     /// First cooldown after repeated errors, microseconds (`cooldown_time`).
     pub cooldown_us: u64,
     /// Longest cooldown, microseconds (`error_based_routing.cooldown_seconds`).
@@ -37,7 +38,8 @@ pub struct Settings {
     /// How long a provider may take to say which models are loaded, microseconds.
     pub warm_check_timeout_us: u64,
     /// Out after a 429 without Retry-After, microseconds (`fallback_duration_seconds`).
-    pub rate_limited_us: u64,
+    /// `None` takes nothing out after a 429, whatever it says.
+    pub rate_limited_us: Option<u64>,
     /// Longest Retry-After that is waited for (E2), microseconds.
     pub short_retry_after_us: u64,
     /// A content-policy refusal may go to the next deployment.
@@ -55,7 +57,7 @@ impl Default for Settings {
             timeout_us: 30_000_000,
             num_retries: 2,
             max_attempts: 5,
-            allowed_fails: 3,
+            allowed_fails: Some(3),
             cooldown_us: 60_000_000,
             max_cooldown_us: 300_000_000,
             half_open_probes: 1,
@@ -63,7 +65,7 @@ impl Default for Settings {
             session_affinity: true,
             prefer_warm: true,
             warm_check_timeout_us: 100_000,
-            rate_limited_us: 60_000_000,
+            rate_limited_us: Some(60_000_000),
             short_retry_after_us: 3_000_000,
             content_policy_fallback: false,
             permit_ttl_us: 30_000_000,

@@ -4,7 +4,7 @@ use serde_json::{json, Map, Value};
 
 use crate::state::{Bindings, LiveView, State};
 use crate::table::{Deployment, DeploymentId, Provider, ProviderId, Table};
-use crate::view::View;
+use crate::view::{Patience, View};
 
 /// `{"providers": {id: …}, "deployments": {id: …}}`; times are microseconds, 0 stands for "not".
 #[must_use]
@@ -71,7 +71,7 @@ fn deployment_row(
         "whole_p50_us": measured.whole.p50_us,
         "whole_p95_us": measured.whole.p95_us,
         "waiting_us": figures.waiting_us(true, now_us).max(figures.waiting_us(false, now_us)),
-        "stalled": figures.stalled(provider.ttft_prior_us, provider.limits.first_token_us, now_us),
+        "stalled": figures.stalled(&Patience::with(provider, &table.settings), now_us),
         "cold": figures.cold_until_us > now_us,
         "out_until_us": figures.standing.out_until_us,
     })

@@ -5,7 +5,7 @@ use crate::experiment::ExperimentId;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
-use crate::table::{CapabilityId, DeploymentId, ModelId, PoolId, ProviderId};
+use crate::table::{CapabilityId, DeploymentId, ModelId, PoolId, Provider, ProviderId};
 
 /// A recovering one begins with this share of its traffic (Envoy's slow start, `min_weight_percent`).
 const RAMP_FROM: f64 = 0.1;
@@ -90,7 +90,8 @@ impl Standing {
             Health::HalfOpen => self.probes < settings.half_open_probes && in_flight < capacity,
             Health::Recovering => {
                 let room = self.ramp(settings, now_us) * f64::from(capacity);
-                f64::from(in_flight) < room.max(f64::from(settings.half_open_probes))
+                let room = room.max(f64::from(settings.half_open_probes));
+                in_flight < capacity && f64::from(in_flight) < room
             }
             Health::Degraded | Health::Healthy => in_flight < capacity,
         }
@@ -243,20 +244,51 @@ impl DeploymentFigures {
         }
     }
 
-    /// Whether it has been silent for much longer than is usual there, with someone waiting: a
-    /// hung server, long before the first request gives up. `limit_us` is that of a first token.
+    /// Whether it has been silent for longer than patience goes, with someone waiting: a hung server,
+    /// before the first request gives up.
     #[must_use]
-    pub fn stalled(&self, ttft_prior_us: u64, limit_us: u64, now_us: u64) -> bool {
-        let silent = |stream: bool, most_us: u64| {
+    pub fn stalled(&self, patience: &Patience, now_us: u64) -> bool {
+        let silent = |stream: bool| {
             let since_us = self.waiting.since_us(stream);
-            let usual_us = match self.measured.of(stream) {
-                measured if measured.samples > 0 => measured.p95_us,
-                _ => prior_us(ttft_prior_us, stream),
-            };
-            let patience_us = (PATIENCE * usual_us).min(most_us).max(LEAST_PATIENCE_US);
-            since_us > 0 && now_us.saturating_sub(since_us.max(self.progress_us)) > patience_us
+            let quiet_us = now_us.saturating_sub(since_us.max(self.progress_us));
+            since_us > 0 && quiet_us > self.patience_us(patience, stream)
         };
-        silent(true, limit_us / 2) || silent(false, u64::MAX)
+        silent(true) || silent(false)
+    }
+
+    /// How long nothing may come before it counts as a stall: for a stream a few times what is usual.
+    /// A whole answer's length is not known beforehand, so it is only doubted late.
+    #[must_use]
+    pub fn patience_us(&self, patience: &Patience, stream: bool) -> u64 {
+        if !stream {
+            return patience.whole_us;
+        }
+        let usual_us = match self.measured.first_token {
+            measured if measured.samples > 0 => measured.p95_us,
+            _ => patience.ttft_prior_us,
+        };
+        PATIENCE.saturating_mul(usual_us).min(patience.stream_us).max(LEAST_PATIENCE_US)
+    }
+}
+
+/// The bounds of patience with a deployment, from its provider's limits. Microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Patience {
+    pub ttft_prior_us: u64,
+    /// Half of what a first token may take.
+    pub stream_us: u64,
+    /// Half of what a request may take.
+    pub whole_us: u64,
+}
+
+impl Patience {
+    #[must_use]
+    pub fn with(provider: &Provider, settings: &Settings) -> Self {
+        Self {
+            ttft_prior_us: provider.ttft_prior_us,
+            stream_us: provider.limits.first_token_us / 2,
+            whole_us: settings.timeout_us / 2,
+        }
     }
 }
 

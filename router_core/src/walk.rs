@@ -270,10 +270,13 @@ impl Walk {
         if context.now_us >= self.deadline_us {
             return self.fail(Failure::Deadline);
         }
+        if context.now_us < due_us {
+            return Step::Wait { us: due_us - context.now_us };
+        }
         if self.ready(hop, context) {
             return self.try_hop(hop);
         }
-        let waited_us = context.now_us.saturating_sub(due_us);
+        let waited_us = context.now_us - due_us;
         let longest_us = match self.next(context) {
             Next::Nothing => ROOM_WAIT_US,
             Next::Hop(next) if self.is_worse(next, hop, context) => {

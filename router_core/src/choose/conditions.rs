@@ -1,5 +1,7 @@
 //! The names that conditions read (R9), looked up in one request's facts and the view.
 
+use std::cell::OnceCell;
+
 use crate::complexity::Band;
 use crate::condition::{Condition, Value, Variable};
 use crate::eligibility::has_room;
@@ -20,6 +22,15 @@ pub struct Conditions<'a, V> {
     /// Providers that come earlier in the plan: a chain's step is only reached after they failed.
     pub assumed_failed: &'a [ProviderId],
     pub now_us: u64,
+    /// Figures of the whole pool, computed when first asked for.
+    pub pool_figures: PoolFigures,
+}
+
+/// What conditions ask of a pool as a whole.
+#[derive(Default)]
+pub struct PoolFigures {
+    in_flight: OnceCell<u32>,
+    local_saturated: OnceCell<bool>,
 }
 
 impl<V: View> Conditions<'_, V> {
@@ -60,7 +71,8 @@ impl<V: View> Conditions<'_, V> {
             let pool = self.pool.map(|pool| &self.table.pools.get(pool).members);
             pool.into_iter().flatten().map(|member| self.in_flight(&member.target)).sum::<u32>()
         };
-        self.facts.request_count.unwrap_or_else(|| members().saturating_add(1))
+        let in_flight = || *self.pool_figures.in_flight.get_or_init(members);
+        self.facts.request_count.unwrap_or_else(|| in_flight().saturating_add(1))
     }
 
     fn in_flight(&self, target: &Target) -> u32 {
@@ -72,6 +84,10 @@ impl<V: View> Conditions<'_, V> {
     /// out. False for a pool without local members.
     #[must_use]
     pub fn local_saturated(&self) -> bool {
+        *self.pool_figures.local_saturated.get_or_init(|| self.is_local_saturated())
+    }
+
+    fn is_local_saturated(&self) -> bool {
         let Some(pool) = self.pool else { return false };
         let pool = self.table.pools.get(pool);
         let threshold = pool.parameters.saturation_threshold;

@@ -74,7 +74,7 @@ impl<'g> Group<'g> {
     pub fn of_capability(id: CapabilityId, entry: &'g Capability, strategy: Strategy) -> Self {
         // To measure is what the quickest is found by, so chance may decide between models there.
         let scope = match strategy {
-            Strategy::FastestResponse => Scope::All,
+            Strategy::FastestResponse => Scope::Measured,
             _ => Scope::Member,
         };
         Self {
@@ -102,7 +102,7 @@ impl<'g> Group<'g> {
     pub fn charge(&self, entries: &[Entry]) -> Option<Charge> {
         let first = entries.first().filter(|_| self.strategy.keeps_shares())?;
         let sharing = || {
-            let beside = |entry: &&Entry| (entry.class, entry.rank) == (first.class, first.rank);
+            let beside = |entry: &&Entry| entry.class == first.class;
             entries.iter().filter(beside)
         };
         let total: f64 = sharing().map(|entry| entry.weight).sum();

@@ -28,8 +28,8 @@ pub struct Planner<'a, V> {
     plan: Vec<Hop>,
     skipped: Vec<(DeploymentId, Skip)>,
     picks: Vec<Pick>,
-    /// By deployment index: already in the plan.
-    seen: Vec<bool>,
+    /// By deployment index.
+    met: Vec<Met>,
 }
 
 /// The first of one ordered group, how it came to be that, and what choosing it charges.
@@ -37,6 +37,14 @@ struct Pick {
     first: DeploymentId,
     drawn: Drawn,
     charge: Option<Charge>,
+}
+
+/// Whether a deployment was looked at before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Never,
+    Skipped,
+    Planned,
 }
 
 impl<'a, V: View> Planner<'a, V> {
@@ -51,7 +59,7 @@ impl<'a, V: View> Planner<'a, V> {
             plan: Vec::with_capacity(16),
             skipped: Vec::new(),
             picks: Vec::with_capacity(8),
-            seen: vec![false; scene.table.deployments.len()],
+            met: vec![Met::Never; scene.table.deployments.len()],
         }
     }
 
@@ -238,7 +246,7 @@ impl<'a, V: View> Planner<'a, V> {
     fn single(&mut self, deployment: DeploymentId, scored: bool) {
         match self.scene.refuse(&self.needs, None, deployment) {
             Some(skip) => self.skip(deployment, skip),
-            None if self.is_seen(deployment) => {}
+            None if self.met(deployment) == Met::Planned => {}
             None => {
                 self.picks.push(Pick { first: deployment, drawn: Drawn::CERTAIN, charge: None });
                 let scene = self.scene;
@@ -255,7 +263,7 @@ impl<'a, V: View> Planner<'a, V> {
             let id = candidate.deployment;
             match self.scene.refuse(&self.needs, group.minimum, id) {
                 Some(skip) => self.skip(id, skip),
-                None if self.is_seen(id) => {}
+                None if self.met(id) == Met::Planned => {}
                 None => entries.push(self.scene.entry(&candidate, group, &self.preferred)),
             }
         }
@@ -283,23 +291,27 @@ impl<'a, V: View> Planner<'a, V> {
     }
 
     fn push(&mut self, deployment: DeploymentId, score: Option<f64>, full: bool) {
-        if let Some(seen) = self.seen.get_mut(deployment.index()) {
-            *seen = true;
-        }
-        self.skipped.retain(|(known, _)| *known != deployment);
+        self.note(deployment, Met::Planned);
         self.plan.push(Hop { deployment, score, capability_lost: false, full });
     }
 
-    /// Keeps the first reason. A deployment that one step refuses may still serve a later one.
+    /// Keeps the first reason. A deployment that one step refuses may still serve a later one; such
+    /// are taken out of the list at the end.
     fn skip(&mut self, deployment: DeploymentId, skip: Skip) {
-        if !self.is_seen(deployment) && !self.skipped.iter().any(|(known, _)| *known == deployment)
-        {
+        if self.met(deployment) == Met::Never {
+            self.note(deployment, Met::Skipped);
             self.skipped.push((deployment, skip));
         }
     }
 
-    fn is_seen(&self, deployment: DeploymentId) -> bool {
-        self.seen.get(deployment.index()).copied().unwrap_or(false)
+    fn met(&self, deployment: DeploymentId) -> Met {
+        self.met.get(deployment.index()).copied().unwrap_or(Met::Never)
+    }
+
+    fn note(&mut self, deployment: DeploymentId, met: Met) {
+        if let Some(known) = self.met.get_mut(deployment.index()) {
+            *known = met;
+        }
     }
 
     /// Vectors of two models do not compare, so a plan for embeddings stays with its first model. A
@@ -324,6 +336,9 @@ impl<'a, V: View> Planner<'a, V> {
 
     pub fn finish(mut self, mut notes: Vec<Note>) -> Result<Choice, Refusal> {
         self.plan.sort_by_key(|hop| hop.full);
+        let mut skipped = std::mem::take(&mut self.skipped);
+        skipped.retain(|(id, _)| self.met(*id) == Met::Skipped);
+        self.skipped = skipped;
         self.one_embedding_model();
         let matched = self.scene.resolution.matched.to_owned();
         let Some(first) = self.plan.first().map(|hop| hop.deployment) else {

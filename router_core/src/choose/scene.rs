@@ -1,20 +1,22 @@
 //! What one decision looks at: the table, the view and the request together, with the questions the
 //! planner asks of them. Reads only.
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, PoolFigures};
 use super::group::Group;
 use crate::complexity::Band;
 use crate::condition::Condition;
 use crate::eligibility::{below_minimum, has_room, out, Needs, Skip};
 use crate::facts::{Cues, Facts};
 use crate::resolve::Resolution;
-use crate::strategy::{Class, Entry, Strategy};
+use crate::strategy::{Class, Entry, Scope, Strategy};
 use crate::table::{
     Capability, DeploymentId, Location, Member, ModelId, PoolId, Provider, ProviderId, Table,
     Target, Tier,
 };
-use crate::view::{prior_us, DeploymentFigures, View};
+use crate::view::{prior_us, DeploymentFigures, Patience, View};
 
+/// Weights below this were written as 0.
+const SPARE_BELOW: f64 = 1e-6;
 /// Samples from which a deployment is judged by its own times.
 const SEEN_FROM: u32 = 3;
 
@@ -75,8 +77,9 @@ impl<V: View> Scene<'_, V> {
     /// The deployments of each member, which share its weight.
     pub fn of_members(&self, members: &[Member], pool: Option<PoolId>) -> Vec<Candidate> {
         let mut candidates = Vec::with_capacity(members.len());
+        let conditions = self.conditions(pool, &[]);
         for (member, entry) in members.iter().enumerate() {
-            let condition = self.holds(entry.condition.as_ref(), pool, &[]);
+            let condition = entry.condition.as_ref().map(|condition| conditions.hold(condition));
             let deployments = self.deployments_of(&entry.target);
             let weight = |id: &DeploymentId| self.table.deployments.get(*id).weight;
             let total: f64 = deployments.iter().map(weight).sum();
@@ -122,20 +125,22 @@ impl<V: View> Scene<'_, V> {
             .unwrap_or(u8::MAX);
         let standing = whole.standing.weight_factor(settings, now_us)
             * part.standing.weight_factor(settings, now_us);
-        let limit_us = provider.limits.first_token_us;
+        let cold = settings.prefer_warm && part.cold_until_us > now_us;
         let measured = self.measured(part, group.strategy, provider);
         Entry {
             deployment: id,
             member: candidate.member,
             weight: candidate.weight * standing,
-            rank: group.rank(candidate),
+            cold,
             class: Class {
                 full: !has_room(self.table, self.view, id, now_us),
-                stalled: part.stalled(provider.ttft_prior_us, limit_us, now_us),
+                stalled: part.stalled(&Patience::with(provider, settings), now_us),
                 overflowing: group.overflows
                     && (provider.location == Location::Local || candidate.condition == Some(false)),
                 priority: deployment.priority,
-                cold: settings.prefer_warm && part.cold_until_us > now_us,
+                spare: candidate.weight < SPARE_BELOW,
+                rank: group.rank(candidate),
+                cold: cold && group.scope == Scope::All,
                 preference: if group.same_model { preference } else { 0 },
             },
             preference,
@@ -210,6 +215,7 @@ impl<V: View> Scene<'_, V> {
             pool,
             assumed_failed,
             now_us: self.now_us,
+            pool_figures: PoolFigures::default(),
         }
     }
 

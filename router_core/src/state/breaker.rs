@@ -9,6 +9,15 @@ use crate::view::{Health, Standing};
 /// Errors older than this no longer count, microseconds.
 pub const WINDOW_US: u64 = 60_000_000;
 
+/// What of an error matters to a breaker.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Error {
+    /// It was the connection that failed.
+    pub of_connection: bool,
+    /// The request tested whether a half-open one works again.
+    pub of_probe: bool,
+}
+
 /// What a breaker remembers besides its standing, which the decision reads.
 #[derive(Debug, Clone, Default)]
 pub struct Breaker {
@@ -21,27 +30,28 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// Counts an error. What was sent before it was taken out and fails now says nothing new.
+    /// Counts an error. What was sent before it was taken out and fails now says nothing new; what
+    /// tested whether it works again, and failed in the end, takes it out once more.
     pub fn error(
         &mut self,
         standing: &mut Standing,
-        connection_fault: bool,
+        error: Error,
         settings: &Settings,
         now_us: u64,
     ) {
+        let Some(allowed) = settings.allowed_fails else { return };
         match standing.health(settings, now_us) {
-            Health::CoolingDown => return,
-            Health::HalfOpen => return self.trip(standing, connection_fault, settings, now_us),
+            Health::HalfOpen | Health::Recovering if error.of_probe => {
+                return self.trip(standing, error, settings, now_us);
+            }
+            Health::CoolingDown | Health::HalfOpen => return,
             Health::Degraded | Health::Healthy | Health::Recovering => {}
-        }
-        if settings.allowed_fails == u8::MAX {
-            return;
         }
         self.forget(now_us);
         self.errors.push_back(now_us);
-        let allowed = usize::from(settings.allowed_fails);
+        let allowed = usize::from(allowed);
         if self.errors.len() > allowed {
-            self.trip(standing, connection_fault, settings, now_us);
+            self.trip(standing, error, settings, now_us);
         } else if let Some(oldest) = self.errors.front().filter(|_| self.errors.len() == allowed) {
             standing.halved_until_us = oldest.saturating_add(WINDOW_US);
         }
@@ -49,7 +59,9 @@ impl Breaker {
 
     /// Out until a time the provider named, or for the configured one after a 429 without.
     pub fn rate_limited(&mut self, standing: &mut Standing, until_us: u64, now_us: u64) {
-        self.connection_fault = false;
+        if until_us > standing.out_until_us {
+            self.connection_fault = false;
+        }
         take_out(standing, until_us, now_us);
     }
 
@@ -82,16 +94,10 @@ impl Breaker {
         }
     }
 
-    fn trip(
-        &mut self,
-        standing: &mut Standing,
-        connection_fault: bool,
-        settings: &Settings,
-        now_us: u64,
-    ) {
+    fn trip(&mut self, standing: &mut Standing, error: Error, settings: &Settings, now_us: u64) {
         let doubled = settings.cooldown_us.saturating_mul(1 << self.cooldowns.min(16));
         self.cooldowns = self.cooldowns.saturating_add(1);
-        self.connection_fault = connection_fault;
+        self.connection_fault = error.of_connection;
         self.errors.clear();
         take_out(standing, now_us.saturating_add(doubled.min(settings.max_cooldown_us)), now_us);
     }
@@ -118,11 +124,12 @@ mod tests {
 
     const SECOND_US: u64 = 1_000_000;
     const START_US: u64 = 1_000 * SECOND_US;
+    const PROBE: Error = Error { of_connection: false, of_probe: true };
 
     fn after(errors: u64) -> (Breaker, Standing, Settings) {
         let (mut breaker, mut standing, settings) = <(Breaker, Standing, Settings)>::default();
         for n in 0..errors {
-            breaker.error(&mut standing, false, &settings, START_US + n);
+            breaker.error(&mut standing, Error::default(), &settings, START_US + n);
         }
         (breaker, standing, settings)
     }
@@ -148,7 +155,7 @@ mod tests {
         let (mut breaker, mut standing, settings) = after(0);
         for n in 0..100 {
             let now = START_US + n * WINDOW_US / 3;
-            breaker.error(&mut standing, false, &settings, now);
+            breaker.error(&mut standing, Error::default(), &settings, now);
             assert_ne!(standing.health(&settings, now), Health::CoolingDown);
         }
     }
@@ -160,7 +167,9 @@ mod tests {
         for _ in 0..4 {
             let now = standing.out_until_us;
             assert_eq!(standing.health(&settings, now), Health::HalfOpen);
-            breaker.error(&mut standing, false, &settings, now);
+            breaker.error(&mut standing, Error::default(), &settings, now);
+            assert_eq!(standing.health(&settings, now), Health::HalfOpen, "sent before");
+            breaker.error(&mut standing, PROBE, &settings, now);
             lengths.push(standing.out_until_us - now);
         }
         assert_eq!(lengths, [60, 120, 240, 300, 300].map(|seconds| seconds * SECOND_US));
@@ -191,13 +200,36 @@ mod tests {
         for connection_fault in [false, true] {
             let (mut breaker, mut standing, settings) = after(0);
             for n in 0..4 {
-                breaker.error(&mut standing, connection_fault, &settings, START_US + n);
+                let error = Error { of_connection: connection_fault, of_probe: false };
+                breaker.error(&mut standing, error, &settings, START_US + n);
             }
             let now = START_US + SECOND_US;
             breaker.reached(&mut standing, now);
             let half_open = standing.health(&settings, now) == Health::HalfOpen;
             assert_eq!(half_open, connection_fault);
         }
+    }
+
+    #[test]
+    fn a_probe_that_fails_after_its_first_token_takes_it_out_again() {
+        let (mut breaker, mut standing, settings) = after(4);
+        let back = standing.out_until_us;
+        breaker.alive(&mut standing, &settings, back);
+        breaker.error(&mut standing, Error::default(), &settings, back);
+        assert_eq!(standing.health(&settings, back), Health::Recovering);
+        breaker.error(&mut standing, PROBE, &settings, back);
+        assert_eq!(standing.out_until_us, back + 120 * SECOND_US);
+    }
+
+    #[test]
+    fn switched_off_errors_never_count() {
+        let (mut breaker, mut standing, mut settings) = after(0);
+        settings.allowed_fails = None;
+        breaker.rate_limited(&mut standing, START_US + 1, START_US);
+        for n in 1..10 {
+            breaker.error(&mut standing, PROBE, &settings, START_US + n);
+        }
+        assert_eq!(standing.out_until_us, START_US + 1);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! One deployment's live state: requests under way and waiting, measured times and success, and its
 //! breaker. Rate limits, missing models, slowness and 5xx are counted here (R13).
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Error};
 use super::waiting::WaitingList;
 use super::window::{Outcomes, Samples};
 use crate::outcome::{Blame, Outcome, OutcomeClass};
 use crate::settings::Settings;
-use crate::view::{DeploymentFigures, Health};
+use crate::view::{DeploymentFigures, Health, Patience};
 
 /// Outcomes between two publications of what `usage_based` goes by (R11).
 const PUBLISHED_EVERY: u32 = 10;
@@ -15,6 +15,7 @@ const PUBLISHED_EVERY: u32 = 10;
 pub struct DeploymentState {
     pub id: String,
     pub figures: DeploymentFigures,
+    pub patience: Patience,
     breaker: Breaker,
     waiting: WaitingList,
     first_token: Samples,
@@ -31,6 +32,8 @@ pub struct Ended {
     pub age_us: u64,
     /// Its first token was told of while it ran.
     pub first_token_seen: bool,
+    /// It tested whether a half-open deployment works again.
+    pub probed: bool,
 }
 
 impl DeploymentState {
@@ -77,47 +80,52 @@ impl DeploymentState {
 
     pub fn learn(&mut self, outcome: &Outcome, ended: Ended, settings: &Settings, now_us: u64) {
         let class = outcome.class;
+        let slow = self.was_slow(class, ended);
         self.sample(outcome, ended, now_us);
-        if class == OutcomeClass::Success || class.blame() != Blame::Nobody {
+        if class == OutcomeClass::Success || class.blame() != Blame::Nobody || slow {
             self.outcomes.push(class == OutcomeClass::Success, now_us);
             self.count();
             self.publish();
         }
+        let standing = &mut self.figures.standing;
         // Other levels' errors and rate limits have breakers and rules of their own.
-        if class.blame() == Blame::Deployment && class != OutcomeClass::RateLimited {
-            let connection_fault = class.is_connection_fault();
-            self.breaker.error(&mut self.figures.standing, connection_fault, settings, now_us);
+        if slow || (class.blame() == Blame::Deployment && class != OutcomeClass::RateLimited) {
+            let error =
+                Error { of_connection: class.is_connection_fault(), of_probe: ended.probed };
+            self.breaker.error(standing, error, settings, now_us);
         } else if class != OutcomeClass::RateLimited && class.was_answered() {
-            self.breaker.alive(&mut self.figures.standing, settings, now_us);
+            self.breaker.alive(standing, settings, now_us);
             self.figures.progress_us = now_us;
         }
     }
 
-    /// Times of successes; and of those who gave up without a token, where their wait says more than
-    /// is known: a time seen only in part is at least that long.
+    /// A deadline that passed with nothing delivered, past all patience: too slow, as silence is.
+    fn was_slow(&self, class: OutcomeClass, ended: Ended) -> bool {
+        class == OutcomeClass::Deadline
+            && !ended.first_token_seen
+            && ended.age_us > self.figures.patience_us(&self.patience, ended.stream)
+    }
+
+    /// Times of what was delivered. A stream that gave up without a token counts with its age where
+    /// that says more than is known: a time seen only in part is at least that long.
     fn sample(&mut self, outcome: &Outcome, ended: Ended, now_us: u64) {
-        let gave_up = matches!(
-            outcome.class,
-            OutcomeClass::Silent | OutcomeClass::Deadline | OutcomeClass::Cancelled
-        );
         let measured = &mut self.figures.measured;
-        let longer = ended.age_us > measured.of(ended.stream).p95_us;
         if ended.stream && !ended.first_token_seen {
-            let told = outcome.ttft_us.filter(|_| !gave_up);
-            if let Some(us) = told.or((gave_up && longer).then_some(ended.age_us)) {
+            let gave_up = matches!(
+                outcome.class,
+                OutcomeClass::Silent | OutcomeClass::Deadline | OutcomeClass::Cancelled
+            );
+            let longer = ended.age_us > measured.first_token.p95_us;
+            let told = if gave_up { longer.then_some(ended.age_us) } else { outcome.ttft_us };
+            if let Some(us) = told {
                 self.first_token.push(us, now_us);
                 measured.first_token = self.first_token.percentiles();
             }
         }
-        if !ended.stream {
-            let whole = outcome.class == OutcomeClass::Success;
+        if !ended.stream && outcome.class == OutcomeClass::Success {
             let total_us = if outcome.total_us > 0 { outcome.total_us } else { ended.age_us };
-            if let Some(us) =
-                whole.then_some(total_us).or((gave_up && longer).then_some(ended.age_us))
-            {
-                self.whole.push(us, now_us);
-                measured.whole = self.whole.percentiles();
-            }
+            self.whole.push(total_us, now_us);
+            measured.whole = self.whole.percentiles();
         }
     }
 

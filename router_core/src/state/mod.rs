@@ -19,10 +19,10 @@ use rustc_hash::FxHashMap;
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
-use crate::view::{DeploymentFigures, ProviderFigures};
+use crate::view::{DeploymentFigures, Patience, ProviderFigures};
 use deployment::{DeploymentState, Ended};
 use experiments::{Bound, Experiments};
-use permits::{Permits, Probes, Reported, Reservation};
+use permits::{Gone, Permits, Probes, Reported, Reservation};
 use provider::ProviderState;
 use shares::Shares;
 
@@ -33,8 +33,8 @@ pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
 
 /// Names of models kept from providers' lists.
 const MOST_LISTED: usize = 10_000;
-/// Between two looks for what has become too old, microseconds.
-const SWEEP_EVERY_US: u64 = 1_000_000;
+/// Out after a 429 that asks for no wait at all, microseconds.
+const LEAST_OUT_US: u64 = 100_000;
 
 /// Where the entries of one table stand in the state.
 #[derive(Debug, Default)]
@@ -80,7 +80,6 @@ pub struct State {
     /// Parameter counts by model name, as providers list them.
     listed_sizes: FxHashMap<String, u64>,
     decisions: u64,
-    swept_us: u64,
 }
 
 impl State {
@@ -95,7 +94,10 @@ impl State {
                 .map(|(_, provider)| self.bind_provider(&provider.id, provider.capacity))
                 .collect(),
             deployments: deployments
-                .map(|(_, deployment)| self.bind_deployment(&deployment.id))
+                .map(|(_, deployment)| {
+                    let provider = table.providers.get(deployment.provider);
+                    self.bind_deployment(&deployment.id, Patience::with(provider, &table.settings))
+                })
                 .collect(),
             experiments: self.experiments.bind(table),
         }
@@ -106,18 +108,21 @@ impl State {
             self.providers.push(ProviderState::new(id));
             self.providers.len() - 1
         });
-        let swept_us = self.swept_us;
         if let Some(state) = self.providers.get_mut(slot) {
-            state.set_capacity(capacity, swept_us);
+            state.capacity = capacity;
         }
         slot
     }
 
-    fn bind_deployment(&mut self, id: &str) -> usize {
-        *self.deployment_slots.entry(id.to_owned()).or_insert_with(|| {
+    fn bind_deployment(&mut self, id: &str, patience: Patience) -> usize {
+        let slot = *self.deployment_slots.entry(id.to_owned()).or_insert_with(|| {
             self.deployments.push(DeploymentState::new(id));
             self.deployments.len() - 1
-        })
+        });
+        if let Some(state) = self.deployments.get_mut(slot) {
+            state.patience = patience;
+        }
+        slot
     }
 
     /// Takes what providers say of their models' sizes; at most `MOST_LISTED` names are kept.
@@ -205,7 +210,15 @@ impl State {
                 self.learn(reservation, outcome, settings, now_us);
                 Reported::Accepted
             }
-            Err(reported) => reported,
+            // Too late for the slot, not for what it teaches: the slowest tell last.
+            Err(Gone::Expired(held)) => {
+                if let Some(reservation) = held {
+                    self.learn(reservation, outcome, settings, now_us);
+                }
+                Reported::Expired
+            }
+            Err(Gone::Duplicate) => Reported::Duplicate,
+            Err(Gone::Unknown) => Reported::Unknown,
         }
     }
 
@@ -226,31 +239,33 @@ impl State {
             stream: reservation.stream,
             age_us: now_us.saturating_sub(reservation.begun_us),
             first_token_seen: reservation.first_token_seen,
+            probed: reservation.probes.deployment,
         };
         state.learn(outcome, ended, settings, now_us);
-        provider.learn(outcome.class, settings, now_us);
-        if outcome.class == OutcomeClass::RateLimited {
+        provider.learn(outcome.class, reservation.probes.provider, settings, now_us);
+        let limited = outcome.class == OutcomeClass::RateLimited;
+        if let Some(standard_us) = settings.rate_limited_us.filter(|_| limited) {
             // For as long as it says, else for the configured time (R13).
-            let out_us = outcome.retry_after_us.unwrap_or(settings.rate_limited_us);
-            let until_us = now_us.saturating_add(out_us);
+            let out_us = outcome.retry_after_us.unwrap_or(standard_us);
+            let until_us = now_us.saturating_add(out_us.max(LEAST_OUT_US));
             state.rate_limited(until_us, now_us);
-            provider.rate_limited(deployment, until_us, now_us);
+            provider.rate_limited(deployment, until_us, settings, now_us);
         }
     }
 
-    /// Ends the permits whose time is up, and from time to time drops what is too old to judge by;
-    /// returns how many permits ended.
+    /// Ends the permits whose time is up; returns how many.
     pub fn expire(&mut self, now_us: u64) -> usize {
         let expired = self.permits.expire(now_us);
         for (permit, reservation) in &expired {
             self.release(*permit, *reservation, now_us);
         }
-        if now_us >= self.swept_us.saturating_add(SWEEP_EVERY_US) {
-            self.swept_us = now_us;
-            self.providers.iter_mut().for_each(|state| state.forget(now_us));
-            self.deployments.iter_mut().for_each(|state| state.forget(now_us));
-        }
         expired.len()
+    }
+
+    /// Drops what is too old to judge by. It looks at everything, so it is no part of a decision.
+    pub fn forget(&mut self, now_us: u64) {
+        self.providers.iter_mut().for_each(|state| state.forget(now_us));
+        self.deployments.iter_mut().for_each(|state| state.forget(now_us));
     }
 
     fn release(&mut self, permit: u64, reservation: Reservation, now_us: u64) {

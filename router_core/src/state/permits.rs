@@ -50,12 +50,29 @@ impl Reported {
     }
 }
 
+/// How a permit ended.
+#[derive(Debug)]
+enum Ended {
+    Reported,
+    /// With what it held, until somebody says late how that went.
+    Expired(Option<Reservation>),
+}
+
+/// Why there is nothing to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    Duplicate,
+    Unknown,
+    /// Its slot was given back when its time was up; what came of it can still be learnt, once.
+    Expired(Option<Reservation>),
+}
+
 #[derive(Debug, Default)]
 pub struct Permits {
     last: u64,
     live: FxHashMap<u64, Reservation>,
     expiries: BinaryHeap<Reverse<(u64, u64)>>,
-    ended: FxHashMap<u64, Reported>,
+    ended: FxHashMap<u64, Ended>,
     ended_order: VecDeque<u64>,
 }
 
@@ -72,14 +89,16 @@ impl Permits {
         self.live.get_mut(&permit)
     }
 
-    /// Ends a live permit; `Err` says why there is nothing to end.
-    pub fn end(&mut self, permit: u64) -> Result<Reservation, Reported> {
-        match self.live.remove(&permit) {
-            Some(reservation) => {
-                self.remember(permit, Reported::Duplicate);
-                Ok(reservation)
-            }
-            None => Err(self.ended.get(&permit).copied().unwrap_or(Reported::Unknown)),
+    /// Ends a live permit.
+    pub fn end(&mut self, permit: u64) -> Result<Reservation, Gone> {
+        if let Some(reservation) = self.live.remove(&permit) {
+            self.remember(permit, Ended::Reported);
+            return Ok(reservation);
+        }
+        match self.ended.get_mut(&permit) {
+            Some(Ended::Reported) => Err(Gone::Duplicate),
+            Some(Ended::Expired(held)) => Err(Gone::Expired(held.take())),
+            None => Err(Gone::Unknown),
         }
     }
 
@@ -92,7 +111,7 @@ impl Permits {
             }
             self.expiries.pop();
             if let Some(reservation) = self.live.remove(&permit) {
-                self.remember(permit, Reported::Expired);
+                self.remember(permit, Ended::Expired(Some(reservation)));
                 expired.push((permit, reservation));
             }
         }
@@ -100,8 +119,8 @@ impl Permits {
         expired
     }
 
-    fn remember(&mut self, permit: u64, reported: Reported) {
-        self.ended.insert(permit, reported);
+    fn remember(&mut self, permit: u64, ended: Ended) {
+        self.ended.insert(permit, ended);
         self.ended_order.push_back(permit);
         if self.ended_order.len() > REMEMBERED {
             if let Some(oldest) = self.ended_order.pop_front() {
@@ -141,8 +160,8 @@ mod tests {
         let mut permits = Permits::default();
         let permit = permits.issue(slot(10));
         assert!(permits.end(permit).is_ok());
-        assert_eq!(permits.end(permit), Err(Reported::Duplicate));
-        assert_eq!(permits.end(99), Err(Reported::Unknown));
+        assert_eq!(permits.end(permit), Err(Gone::Duplicate));
+        assert_eq!(permits.end(99), Err(Gone::Unknown));
         assert!(permits.expire(100).is_empty());
     }
 
@@ -152,7 +171,8 @@ mod tests {
         let permit = permits.issue(slot(10));
         assert!(permits.expire(9).is_empty());
         assert_eq!(permits.expire(10).len(), 1);
-        assert_eq!(permits.end(permit), Err(Reported::Expired));
+        assert_eq!(permits.end(permit), Err(Gone::Expired(Some(slot(10)))));
+        assert_eq!(permits.end(permit), Err(Gone::Expired(None)));
     }
 
     #[test]

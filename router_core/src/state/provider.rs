@@ -1,7 +1,7 @@
 //! One provider's live state: slots in use, saturation, what it says of itself, and its breaker. Errors
 //! that stop every request to a provider alike are counted here (R13).
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Error};
 use super::window::WINDOW_US;
 use crate::outcome::{Blame, OutcomeClass};
 use crate::settings::Settings;
@@ -37,11 +37,6 @@ impl ProviderState {
         Self { id: id.to_owned(), ..Self::default() }
     }
 
-    pub fn set_capacity(&mut self, capacity: u32, now_us: u64) {
-        self.capacity = capacity;
-        self.load_changed(now_us);
-    }
-
     /// Takes a slot; returns whether the request tests a half-open provider.
     pub fn reserve(&mut self, settings: &Settings, now_us: u64) -> bool {
         self.figures.in_flight += 1;
@@ -68,11 +63,12 @@ impl ProviderState {
         }
     }
 
-    pub fn learn(&mut self, class: OutcomeClass, settings: &Settings, now_us: u64) {
+    pub fn learn(&mut self, class: OutcomeClass, probed: bool, settings: &Settings, now_us: u64) {
         let standing = &mut self.figures.standing;
         if class.blame() == Blame::Provider {
-            self.breaker.error(standing, class.is_connection_fault(), settings, now_us);
-        } else if class.was_answered() {
+            let error = Error { of_connection: class.is_connection_fault(), of_probe: probed };
+            self.breaker.error(standing, error, settings, now_us);
+        } else if class.was_answered() && class != OutcomeClass::RateLimited {
             self.breaker.alive(standing, settings, now_us);
         }
     }
@@ -82,11 +78,19 @@ impl ProviderState {
     }
 
     /// A deployment of it answered 429. A second one from another within the window takes the
-    /// provider out too: the limit is the account's, not the model's.
-    pub fn rate_limited(&mut self, deployment: usize, until_us: u64, now_us: u64) {
+    /// provider out too, and so does one that tested whether it is back: the limit is the account's,
+    /// not the model's.
+    pub fn rate_limited(
+        &mut self,
+        deployment: usize,
+        until_us: u64,
+        settings: &Settings,
+        now_us: u64,
+    ) {
         let recent = |at: u64| at.saturating_add(WINDOW_US) > now_us;
         let elsewhere = self.rate_limited.is_some_and(|(who, at)| who != deployment && recent(at));
-        if elsewhere {
+        let half_open = self.figures.standing.health(settings, now_us) == Health::HalfOpen;
+        if elsewhere || half_open {
             self.breaker.rate_limited(&mut self.figures.standing, until_us, now_us);
         }
         self.rate_limited = Some((deployment, now_us));
@@ -124,8 +128,9 @@ impl ProviderState {
         self.breaker.reached(&mut self.figures.standing, now_us);
     }
 
-    pub fn restore(&mut self, figures: ProviderFigures, now_us: u64) {
+    pub fn restore(&mut self, figures: ProviderFigures) {
         self.figures = figures;
-        self.load_changed(now_us);
+        // What it reported is as fresh as whoever wrote the figures says.
+        self.load_changed(0);
     }
 }

@@ -56,7 +56,7 @@ impl State {
         for (id, figures) in &snapshot.providers {
             let slot = self.provider_slots.get(id);
             match slot.and_then(|slot| self.providers.get_mut(*slot)) {
-                Some(state) => state.restore(*figures, self.swept_us),
+                Some(state) => state.restore(*figures),
                 None => unknown.push(id.clone()),
             }
         }

@@ -10,6 +10,9 @@ pub const WINDOW_US: u64 = 60_000_000;
 /// Most samples kept: percentiles of 64 are exact enough to route by and cheap enough to take anew
 /// at every sample.
 const MOST: usize = 64;
+/// So many of the latest samples are kept past the window, for at most this long, microseconds.
+const KEPT: usize = 3;
+const KEPT_US: u64 = 600_000_000;
 
 /// Durations, each with the time it was seen.
 #[derive(Debug, Clone, Default)]
@@ -17,15 +20,25 @@ pub struct Samples(VecDeque<(u64, u64)>);
 
 impl Samples {
     pub fn push(&mut self, value_us: u64, now_us: u64) {
+        self.forget(now_us);
         if self.0.len() == MOST {
             self.0.pop_front();
         }
         self.0.push_back((now_us, value_us));
     }
 
-    /// Forgets what is too old; returns whether anything was.
+    /// Forgets what is too old; returns whether anything was. The latest few stay for longer, so that
+    /// one that gets little traffic is not unknown again each minute.
     pub fn forget(&mut self, now_us: u64) -> bool {
-        forget(&mut self.0, now_us)
+        let before = self.0.len();
+        while let Some((at, _)) = self.0.front() {
+            let age_us = now_us.saturating_sub(*at);
+            if age_us < WINDOW_US || (self.0.len() <= KEPT && age_us < KEPT_US) {
+                break;
+            }
+            self.0.pop_front();
+        }
+        self.0.len() < before
     }
 
     /// Exact nearest-rank percentiles.
@@ -105,9 +118,11 @@ mod tests {
             samples.push(value, value);
         }
         assert_eq!(samples.percentiles().samples, 64);
-        assert!(!samples.forget(WINDOW_US));
+        assert!(!samples.forget(WINDOW_US + 35));
         assert!(samples.forget(WINDOW_US + 98));
-        assert_eq!(samples.percentiles(), Percentiles { p50_us: 99, p95_us: 99, samples: 1 });
+        assert_eq!(samples.percentiles(), Percentiles { p50_us: 98, p95_us: 99, samples: 3 });
+        samples.forget(KEPT_US + 99);
+        assert_eq!(samples.percentiles(), Percentiles::default());
     }
 
     #[test]

@@ -22,7 +22,11 @@ pub struct Class {
     pub overflowing: bool,
     /// 0 is primary.
     pub priority: u8,
-    /// Its model is not loaded (R13).
+    /// A weight of 0: used where nothing else can be.
+    pub spare: bool,
+    /// Before a strategy that goes by conditions looks at weights; smaller first.
+    pub rank: u8,
+    /// Its model is not loaded (R13); where the order given decides, that decides first.
     pub cold: bool,
     /// R7, among deployments of one model; smaller first.
     pub preference: u8,
@@ -36,9 +40,9 @@ pub struct Entry {
     pub member: usize,
     /// Wanted share of traffic, less what errors and recovery take off.
     pub weight: f64,
-    /// Before a strategy that goes by conditions looks at weights; smaller first.
-    pub rank: u8,
     pub class: Class,
+    /// Its model is not loaded.
+    pub cold: bool,
     /// R7 among entries the strategy ranks equal; smaller first.
     pub preference: u8,
     /// Share of the provider's capacity in use, at least 0.
@@ -71,6 +75,9 @@ pub struct Entry {
 pub enum Scope {
     /// All: members of a pool, deployments of one model.
     All,
+    /// Members of a capability where what is measured decides between models: all, though none is
+    /// explored that costs more than the first.
+    Measured,
     /// Deployments of one member; the order given decides between members (R4).
     Member,
 }
@@ -161,8 +168,10 @@ fn keep_session(equals: &[Entry], session: u64) -> Option<usize> {
     let capacity = |entry: &Entry| f64::from(entry.capacity.max(1));
     let total: f64 = equals.iter().map(capacity).sum();
     let used: f64 = equals.iter().map(|entry| entry.load * capacity(entry)).sum();
-    let bound = BOUNDED_LOAD * (used + 1.0) / total;
-    let bounded = |entry: &Entry| entry.load <= 0.0 || entry.load + 1.0 / capacity(entry) <= bound;
+    let bounded = |entry: &Entry| {
+        let most = (BOUNDED_LOAD * (used + 1.0) * capacity(entry) / total).ceil();
+        entry.load * capacity(entry) + 1.0 <= most
+    };
     let members =
         equals.iter().map(|entry| (entry.key, if bounded(entry) { entry.weight } else { 0.0 }));
     rendezvous::pick(session, members)

@@ -118,9 +118,9 @@ pub fn order(strategy: Strategy, entries: &mut [Entry], chance: &mut Chance<'_>)
     if strategy.measures() {
         expect_no_miracles(entries);
     }
-    entries.sort_by_key(|entry| (entry.class, entry.rank));
+    entries.sort_by_key(|entry| entry.class);
     let mut first = None;
-    for class in entries.chunk_by_mut(|a, b| (a.class, a.rank) == (b.class, b.rank)) {
+    for class in entries.chunk_by_mut(|a, b| a.class == b.class) {
         let drawn = order_class(strategy, class, chance);
         first.get_or_insert(drawn);
     }
@@ -181,8 +181,8 @@ pub(crate) mod testing {
             deployment: Id::nth(index),
             member: index as usize,
             weight,
-            rank: 0,
             class: Class::default(),
+            cold: false,
             preference: 0,
             load: 0.0,
             capacity: 10,

@@ -3,10 +3,11 @@
 
 use super::{by_score, Chance, Drawn, Entry};
 
-/// Scores: 1 - load, the share of capacity that is free, at least 0.
+/// Scores: reliability × (1 - load), at least 0: the share of capacity that is free, failures counting
+/// as in `least_loaded`.
 pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     for entry in class.iter_mut() {
-        entry.score = (1.0 - entry.load).max(0.0);
+        entry.score = entry.reliability * (1.0 - entry.load).max(0.0);
     }
     by_score(class, 0.0, chance)
 }

@@ -18,7 +18,7 @@ pub fn rank(condition: Option<bool>) -> u8 {
 pub fn order(equals: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     let drawn = weighted::order(equals, chance);
     for entry in equals {
-        entry.score = (f64::from(2 - entry.rank.min(2)) + entry.score) / 3.0;
+        entry.score = (f64::from(2 - entry.class.rank.min(2)) + entry.score) / 3.0;
     }
     drawn
 }

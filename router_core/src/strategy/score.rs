@@ -3,9 +3,8 @@
 
 use super::entry::{to_front, Basis, Chance, Class, Drawn, Entry, Scope};
 
-/// Sorts by score, larger first. Entries within `margin` of the best are its equals; between them
-/// the measured go first, then preference (R7), then in scope `Member` the order given, then the
-/// session or chance.
+/// Sorts by score, larger first. Entries within `margin` of the best are its equals: `tie` decides
+/// between them, then the session or chance.
 pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Drawn {
     if class.len() < 2 {
         return Drawn::CERTAIN;
@@ -24,29 +23,38 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
 }
 
 /// Sorts larger scores first; the bits of floats from 0 up are in the order of their values.
-fn descending(score: f64) -> u64 {
+pub fn descending(score: f64) -> u64 {
     !score.max(0.0).to_bits()
 }
 
-/// What decides between entries of about the same score before chance does.
-fn tie(entry: &Entry, scope: Scope) -> (bool, u8, usize) {
-    let member = if scope == Scope::Member { entry.member } else { 0 };
-    (entry.unproven, entry.preference, member)
+/// What decides between entries of about the same score before chance does. Where the order given
+/// decides between members, it goes before what is known of them.
+fn tie(entry: &Entry, scope: Scope) -> (bool, usize, usize, bool, bool) {
+    let preference = usize::from(entry.preference);
+    match scope {
+        Scope::Member => (false, preference, entry.member, entry.cold, entry.unproven),
+        Scope::All | Scope::Measured => (entry.unproven, preference, 0, entry.cold, false),
+    }
 }
 
 /// Gives a small share of traffic to candidates that would get none and so never be measured, or
 /// never be loaded: at most the parameters' `exploration`, shared among those nobody waits for.
-/// Keeps to the first's own priority and to the scope's idea of who may be chosen by chance.
+/// Where the order given decides, only what stands before the first in it comes back that way.
 pub fn explore(entries: &mut [Entry], drawn: Drawn, chance: &mut Chance<'_>) -> Drawn {
-    let unknown = |entry: &Entry| entry.class.cold || entry.unproven;
+    let unknown = |entry: &Entry| entry.cold || entry.unproven;
     let Some(first) = entries.first().filter(|first| !unknown(first)) else { return drawn };
-    let (priority, member, scope) = (first.class.priority, first.member, chance.scope);
-    let open = Class { priority, ..Class::default() };
+    let open = Class { cold: false, preference: 0, ..first.class };
+    let (member, cost_usd, scope) = (first.member, first.cost_usd, chance.scope);
     let candidate = |entry: &Entry| {
+        let allowed = match scope {
+            Scope::All => true,
+            Scope::Measured => entry.cost_usd <= cost_usd,
+            Scope::Member => entry.member <= member,
+        };
         unknown(entry)
             && !entry.awaited
+            && allowed
             && Class { cold: false, preference: 0, ..entry.class } == open
-            && (scope == Scope::All || entry.member == member)
     };
     let candidates = entries.iter().filter(|entry| candidate(entry)).count();
     let share = chance.parameters.exploration;

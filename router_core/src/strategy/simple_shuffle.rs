@@ -1,27 +1,27 @@
 //! `simple_shuffle`: independent weighted draws without replacement. The probability of the first is
 //! its weight over the sum of weights.
 
-use super::entry::{draw, to_front};
+use super::score::descending;
 use super::{Basis, Chance, Drawn, Entry};
+use crate::rendezvous::ln;
 
-/// Scores: the share of the weight each had when it was drawn against those left. A session hashes to
-/// its own first.
+/// Scores: the share of the weight. The order is that of -ln(u)/w for uniform u, which draws without
+/// replacement in one pass (Efraimidis and Spirakis, Information Processing Letters 97(5), 2006). A
+/// session hashes to its own first.
 pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
-    let mut left: f64 = class.iter().map(|entry| entry.weight).sum();
+    let total: f64 = class.iter().map(|entry| entry.weight).sum();
     for entry in class.iter_mut() {
-        entry.score = entry.weight / left;
+        entry.score = entry.weight / total;
     }
-    for start in 0..class.len() {
-        let Some(rest) = class.get_mut(start..) else { break };
-        let drawn = draw(rest, left, chance.rng);
-        to_front(rest, drawn);
-        left -= rest.first().map_or(0.0, |first| first.weight);
+    class.sort_by_cached_key(|entry| {
+        let uniform = 1.0 - chance.rng.unit();
+        !descending(-ln(uniform) / entry.weight)
+    });
+    if chance.session.is_some() {
+        return chance.decide(class);
     }
     let propensity = class.first().map_or(1.0, |first| first.score);
-    match chance.session {
-        Some(_) => chance.decide(class),
-        None => Drawn { basis: Basis::Strategy, propensity },
-    }
+    Drawn { basis: Basis::Strategy, propensity }
 }
 
 #[cfg(test)]

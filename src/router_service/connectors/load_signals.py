@@ -22,11 +22,12 @@ MOST_REQUESTS = 1_000_000
 
 RUNNING = frozenset({"vllm:num_requests_running", "llamacpp:requests_processing"})
 WAITING = frozenset({"vllm:num_requests_waiting", "llamacpp:requests_deferred"})
+# Older llama.cpp servers tell llamacpp:kv_cache_usage_ratio too. Their cells stay filled after a
+# request, so an idle one would read as full: it is left out.
 CACHE_USED = frozenset(
     {
         "vllm:kv_cache_usage_perc",
         "vllm:gpu_cache_usage_perc",  # of older versions; despite their names both are 0…1
-        "llamacpp:kv_cache_usage_ratio",  # gone from newer servers
     }
 )
 # The parser is slow and a server has thousands of lines: it gets to see only those that count.

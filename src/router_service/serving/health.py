@@ -85,4 +85,8 @@ async def _reaches(upstream: Upstream, timeout_s: float) -> bool:
         await upstream.connector.probe(timeout_s)
     except UpstreamError as error:
         return error.status is not None or error.outcome_class not in NOT_REACHED
+    except Exception:
+        # A fault of ours with one provider must not end the probing of all of them.
+        logger.exception("probing %s failed", upstream.provider.id)
+        return False
     return True

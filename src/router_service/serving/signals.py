@@ -85,6 +85,11 @@ class SignalPolling:
                 logger.debug("no load figures from %s: %s", upstream.provider.id, error)
                 failures += 1
                 pause_s = self._back_off_s(failures)
+            except Exception:
+                # A fault of ours with one provider must not end the polling of all of them.
+                logger.exception("asking %s for its load failed", upstream.provider.id)
+                failures += 1
+                pause_s = self._back_off_s(failures)
             else:
                 failures = 0
                 pause_s = self._tell(upstream.provider.id, told)

@@ -82,12 +82,12 @@ llamacpp:kv_cache_usage_ratio 0.25
         (VLLM.replace(b"\n", b"\r\n"), LoadSignals(8, 2, 0.3125)),
         (OLD_VLLM, LoadSignals(8, 1, 0.9965)),
         (LLAMA_CPP, LoadSignals(2, 4)),
-        (LLAMA_CPP + KV_CACHE, LoadSignals(2, 4, 0.25)),
+        (LLAMA_CPP + KV_CACHE, LoadSignals(2, 4)),
         (b"", LoadSignals()),
         (b"# HELP up Whether it is up.\n# TYPE up gauge\nup 1\n", LoadSignals()),
         (b"<!doctype html><title>Not here</title>", LoadSignals()),
     ],
-    ids=["vllm", "crlf", "old-vllm", "llama.cpp", "with-cache", "empty", "foreign", "web-page"],
+    ids=["vllm", "crlf", "old-vllm", "llama.cpp", "kept-cells", "empty", "foreign", "web-page"],
 )
 def test_metrics(body: bytes, expected: LoadSignals) -> None:
     assert read_metrics(body) == expected
@@ -102,8 +102,8 @@ def test_metrics(body: bytes, expected: LoadSignals) -> None:
         (b"llamacpp:requests_processing 1e300", LoadSignals(running=1_000_000)),
         (b"llamacpp:requests_processing 3 1700000000000", LoadSignals(running=3)),
         (b"llamacpp:requests_processing\t3", LoadSignals(running=3)),
-        (b"llamacpp:kv_cache_usage_ratio nan", LoadSignals()),
-        (b"llamacpp:kv_cache_usage_ratio 1.7", LoadSignals(cache_used=1.0)),
+        (b"vllm:kv_cache_usage_perc nan", LoadSignals()),
+        (b"vllm:kv_cache_usage_perc 1.7", LoadSignals(cache_used=1.0)),
         (b"llamacpp:requests_processing_more 3", LoadSignals()),
     ],
 )

@@ -78,19 +78,19 @@ fn complexity(draft: &mut Draft, document: &Document) {
     draft.table.complexity = document.complexity.clone();
 }
 
-/// Time out after a 429 without Retry-After; none where the section is switched off.
-fn rate_limited(document: &Document, standard: u64) -> u64 {
+/// Time out after a 429 without Retry-After; `None` where the section is switched off.
+fn rate_limited(document: &Document, standard: Option<u64>) -> Option<u64> {
     let written = &document.rate_limited_fallback;
     match written.enabled {
-        Some(false) => 0,
-        _ => written.fallback_duration_seconds.map_or(standard, Seconds::micros),
+        Some(false) => None,
+        _ => written.fallback_duration_seconds.map(Seconds::micros).or(standard),
     }
 }
 
-fn allowed_fails(draft: &mut Draft, document: &Document, standard: u8) -> u8 {
+fn allowed_fails(draft: &mut Draft, document: &Document, standard: Option<u8>) -> Option<u8> {
     let errors = &document.error_based_routing;
     if errors.enabled == Some(false) {
-        return u8::MAX;
+        return None;
     }
     let settings = document.router_settings.allowed_fails;
     if let (Some(allowed), Some(threshold)) = (settings, errors.error_threshold) {
@@ -100,7 +100,7 @@ fn allowed_fails(draft: &mut Draft, document: &Document, standard: u8) -> u8 {
             draft.report.add(Diagnostic::warning("contradiction", &at, message));
         }
     }
-    settings.or(errors.error_threshold).unwrap_or(standard)
+    settings.or(errors.error_threshold).or(standard)
 }
 
 /// Cooldowns grow from the first to this; it is never shorter than the first.

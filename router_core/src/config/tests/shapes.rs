@@ -172,8 +172,8 @@ fn settings_settle_contradicting_times() {
     })))
     .settings;
     assert_eq!((settings.cooldown_us, settings.max_cooldown_us), (20_000_000, 90_000_000));
-    assert_eq!((settings.rate_limited_us, settings.timeout_us), (7_000_000, 2_500_000));
-    assert_eq!((settings.allowed_fails, settings.strategy), (5, Strategy::SimpleShuffle));
+    assert_eq!((settings.rate_limited_us, settings.timeout_us), (Some(7_000_000), 2_500_000));
+    assert_eq!((settings.allowed_fails, settings.strategy), (Some(5), Strategy::SimpleShuffle));
 }
 
 #[test]
