@@ -244,3 +244,20 @@ def test_the_shipped_scenario_runs(bench: Bench) -> None:
     reports = bench.reports(str(folder / "six-providers.yaml"), "--strategy", "least_loaded")
     assert reports[0]["goodput"] > 0.8
     assert len(reports[0]["providers"]) == 6
+
+
+@pytest.mark.parametrize(("ratio", "mean_ms"), [("0.3", 3400), ("0.5", 3200), ("0.8", 2900)])
+def test_model_routing_takes_the_time_its_shares_add_up_to(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, ratio: str, mean_ms: float
+) -> None:
+    monkeypatch.setenv("ENABLE_MODEL_ROUTING", "true")
+    monkeypatch.setenv("AB_TEST_RATIO", ratio)
+    bench.fleet = str(ROOT / "config/model-routing-3b-8b.yaml")
+    (report,) = bench.reports(str(ROOT / "config/simulate/model-routing.yaml"))
+    assert report["answered"] == report["offered"]
+    assert report["total_ms"]["mean"] == pytest.approx(mean_ms, rel=0.01)
+    times = {model["model"]: model["total_ms_mean"] for model in report["models"]}
+    assert times == {
+        "meta-llama/Llama-3.2-3B-Instruct": 2500,
+        "meta-llama/Llama-3.1-8B-Instruct": 4500,
+    }
