@@ -249,7 +249,7 @@ impl Router {
         self.state.snapshot(&self.table)
     }
 
-    /// Loads figures; returns the ids and groups this table does not know.
+    /// Loads figures; returns the ids, groups and experiments this table does not know.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Vec<String> {
         self.state.restore(snapshot, &self.table, &self.bindings)
     }

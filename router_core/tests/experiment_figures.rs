@@ -12,6 +12,7 @@ use router_core::facts::Facts;
 use router_core::outcome::{Outcome, OutcomeClass};
 use router_core::query_class::QueryClass;
 use router_core::router::{Journey, NextStep, Router};
+use router_core::state::Snapshot;
 use serde_json::{json, Value};
 use support::table;
 
@@ -267,6 +268,29 @@ fn a_reload_keeps_figures_and_rollback_of_what_still_exists() {
     router.swap(table(&other));
     assert_eq!(counts(&router, 0), [0, 0, 0]);
     let _ = in_arm(&mut router, "3b");
+}
+
+#[test]
+fn a_snapshot_carries_which_experiments_are_rolled_back() {
+    let mut router = router(&config(0.5));
+    assert!(router.snapshot().rolled_back.is_empty());
+    fail_until_rolled_back(&mut router);
+    let written = serde_json::to_value(router.snapshot()).unwrap();
+    assert_eq!(written["rolled_back"], json!(["sizes"]));
+
+    let mut snapshot: Snapshot = serde_json::from_value(written).unwrap();
+    snapshot.rolled_back.push("gone".to_owned());
+    let mut other = self::router(&config(0.5));
+    assert_eq!(other.restore(&snapshot), ["gone"]);
+    let everyone = (0..200).map(|number| explained(&mut other, &session(number), 1));
+    let arms: Vec<_> = everyone.map(|found| found.assigned().unwrap().1.to_owned()).collect();
+    assert!(arms.iter().all(|arm| arm == "8b"));
+    assert_eq!(other.snapshot().rolled_back, ["sizes"]);
+    let report = &other.experiments(NOW_US)["experiments"][0];
+    assert_eq!((&report["verdict"], &report["enabled"]), (&json!("rolled_back"), &json!(false)));
+    assert_eq!(report["verdict_reason"], "rolled back before this state was loaded");
+    other.reset_experiments(None, NOW_US);
+    let _ = in_arm(&mut other, "3b");
 }
 
 #[test]

@@ -448,8 +448,8 @@ class Router:
         """State as versioned JSON."""
     def restore(self, snapshot: bytes) -> list[str]:
         """Load a snapshot's figures, for explanations and tests: no permit will give its in-flight
-        counts back. Returns the ids and share groups this table does not know. Raises ValueError
-        for another version.
+        counts back. Returns the ids, share groups and experiments this table does not know. Raises
+        ValueError for another version.
         """
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""

@@ -4,8 +4,10 @@ same report."""
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -132,6 +134,58 @@ def test_a_table_for_people_begins_with_goodput(bench: Bench) -> None:
     assert any(line.split()[:1] == ["least_loaded"] for line in result.stdout.splitlines())
 
 
+# ── The chart ────────────────────────────────────────────────────────────────────────────────────
+
+
+def texts(chart: Path) -> str:
+    root = ElementTree.fromstring(chart.read_text())
+    return "\n".join(text for text in root.itertext() if text.strip())
+
+
+def test_a_chart_shows_goodput_times_and_shares_of_every_strategy(bench: Bench) -> None:
+    chart = bench.folder / "chart.svg"
+    reports = bench.reports(bench.scenario, "--chart", str(chart))
+    shown = texts(chart)
+    for words in ("goodput, % of requests", "TTFT, ms", "share of each provider, % of requests"):
+        assert words in shown
+    assert f"{reports[0]['offered']} requests in 60 s" in shown
+    for report in reports:
+        assert report["strategy"] in shown
+        assert f"{100 * report['goodput']:.1f}" in shown
+        for figure in ("mean", "p95", "p99"):
+            assert f"{report['ttft_ms'][figure]:,.0f}" in shown
+        for provider in report["providers"]:
+            assert provider["provider"] in shown
+            assert f"{100 * provider['share_got']:.0f}" in shown
+
+
+def test_the_same_run_draws_the_same_file(bench: Bench) -> None:
+    charts = [bench.folder / name for name in ("first.svg", "again.svg")]
+    for chart in charts:
+        bench.reports(bench.scenario, "--chart", str(chart))
+    assert charts[0].read_bytes() == charts[1].read_bytes()
+
+
+def test_without_streams_a_chart_shows_whole_answers(bench: Bench) -> None:
+    scenario = bench.write("whole.yaml", SCENARIO.replace("tokens: 20", "tokens: 20, streamed: 0"))
+    chart = bench.folder / "chart.svg"
+    bench.reports(scenario, "--chart", str(chart))
+    assert "time of an answer, ms" in texts(chart)
+    assert "TTFT" not in texts(chart)
+
+
+def test_a_chart_that_cannot_be_drawn_says_why(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench.run(bench.scenario, "--chart", "chart.png").exit_code == 2
+    nowhere = str(bench.folder / "none" / "chart.svg")
+    assert nowhere in bench.refusal(bench.scenario, "--chart", nowhere)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "router_service.cli.simulation_chart")
+    shown = bench.refusal(bench.scenario, "--chart", str(bench.folder / "chart.svg"))
+    assert shown.endswith("run: pip install matplotlib\n")
+
+
 # ── Recordings ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -244,3 +298,20 @@ def test_the_shipped_scenario_runs(bench: Bench) -> None:
     reports = bench.reports(str(folder / "six-providers.yaml"), "--strategy", "least_loaded")
     assert reports[0]["goodput"] > 0.8
     assert len(reports[0]["providers"]) == 6
+
+
+@pytest.mark.parametrize(("ratio", "mean_ms"), [("0.3", 3400), ("0.5", 3200), ("0.8", 2900)])
+def test_model_routing_takes_the_time_its_shares_add_up_to(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, ratio: str, mean_ms: float
+) -> None:
+    monkeypatch.setenv("ENABLE_MODEL_ROUTING", "true")
+    monkeypatch.setenv("AB_TEST_RATIO", ratio)
+    bench.fleet = str(ROOT / "config/model-routing-3b-8b.yaml")
+    (report,) = bench.reports(str(ROOT / "config/simulate/model-routing.yaml"))
+    assert report["answered"] == report["offered"]
+    assert report["total_ms"]["mean"] == pytest.approx(mean_ms, rel=0.01)
+    times = {model["model"]: model["total_ms_mean"] for model in report["models"]}
+    assert times == {
+        "meta-llama/Llama-3.2-3B-Instruct": 2500,
+        "meta-llama/Llama-3.1-8B-Instruct": 4500,
+    }

@@ -18,6 +18,7 @@ pub enum Stream {
     Request = 2,
     Decision = 3,
     Attempt = 4,
+    Prompt = 5,
 }
 
 /// A generator for one thing: the same seed, stream and key give the same numbers.

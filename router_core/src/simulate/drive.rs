@@ -255,7 +255,7 @@ impl Drive<'_> {
         if let (true, Some(running)) = (underway.attempts == attempt, &mut underway.running) {
             running.first_token_us = Some(self.now_us - running.started_us);
             underway.first_token_us = Some(self.now_us - underway.request.at_us);
-            self.router.first_token(&mut underway.journey, now_us);
+            self.router.first_token(&underway.journey, now_us);
         }
     }
 

@@ -4,7 +4,8 @@
 use rustc_hash::FxHashMap;
 
 use super::provider::ModelledProvider;
-use super::workload::Workload;
+use super::workload::{Request, Workload};
+use crate::choose::assign::Allocation;
 use crate::choose::Hop;
 use crate::decision::Decision;
 use crate::refusal::Refused;
@@ -12,25 +13,41 @@ use crate::resolve::Rule;
 use crate::router::Router;
 use crate::table::{DeploymentId, Table, Target};
 
-/// One kind of request and the deployments it is spread over.
+/// Prompts asked about of a kind that an experiment shares out between its arms.
+const PROMPTS: u64 = 1_000;
+
+/// One kind of request, or one prompt of it, and the deployments it is spread over.
 pub struct Reach {
     kind: usize,
+    /// Of all requests, 0…1.
     share: f64,
     decision: Decision,
 }
 
 /// Where each kind of request can go; `Err` names the kind that the router refuses.
 pub fn reach(router: &mut Router, workload: &Workload) -> Result<Vec<Reach>, (usize, Refused)> {
-    let kinds = workload.kinds().iter().enumerate();
-    kinds
-        .filter(|(_, entry)| entry.share > 0.0)
-        .filter_map(|(kind, entry)| Some((kind, workload.share(entry), workload.typical(kind)?)))
-        .map(|(kind, share, request)| {
-            let explained = router.explain(&workload.facts(&request, None), 0, 0);
-            let decision = explained.map_err(|refused| (kind, refused))?;
-            Ok(Reach { kind, share, decision })
-        })
-        .collect()
+    let mut reaches = Vec::new();
+    for (kind, entry) in workload.kinds().iter().enumerate().filter(|(_, kind)| kind.share > 0.0) {
+        let Some(typical) = workload.typical(kind) else { continue };
+        let mut ask = |number| {
+            let facts = workload.facts(&Request { number, ..typical.clone() }, None);
+            router.explain(&facts, 0, 0).map_err(|refused| (kind, refused))
+        };
+        let first = ask(0)?;
+        let prompts = if is_shared_out(&first) { PROMPTS } else { 1 };
+        let share = workload.share(entry) / prompts as f64;
+        reaches.push(Reach { kind, share, decision: first });
+        for number in 1..prompts {
+            reaches.push(Reach { kind, share, decision: ask(number)? });
+        }
+    }
+    Ok(reaches)
+}
+
+/// Whether another prompt may get another arm.
+fn is_shared_out(decision: &Decision) -> bool {
+    let assignment = decision.choice.assignment.as_ref();
+    assignment.is_some_and(|assignment| assignment.allocation == Allocation::Tested)
 }
 
 /// Requests a second the fleet can serve of this workload: each provider's slots over its mean service

@@ -74,6 +74,7 @@ impl Workload {
     }
 
     /// What the router is told of a request: the one place where a workload's entry becomes facts.
+    /// No two requests have the same prompt.
     #[must_use]
     pub fn facts(&self, request: &Request, strategy: Option<&str>) -> Facts {
         let Some(kind) = self.kinds.get(request.kind) else { return Facts::default() };
@@ -83,6 +84,8 @@ impl Workload {
             prompt_tokens: request.prompt_tokens,
             prompt_tokens_exact: true,
             max_tokens: kind.max_tokens,
+            prompt_hash: Some(keyed(self.seed, Stream::Prompt, &[request.number]).next_u64()),
+            query_class: kind.query_class,
             stream: request.streamed,
             batch_size: 1,
             quality_tier: kind.quality_tier.clone(),

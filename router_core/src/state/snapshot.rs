@@ -22,6 +22,10 @@ pub struct Snapshot {
     /// Requests owed by group (`pool general-chat`) and deployment id.
     #[serde(default)]
     pub shares: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Experiments the guardrail has ended. Their figures stay behind: what follows from them for a
+    /// decision is here.
+    #[serde(default)]
+    pub rolled_back: Vec<String>,
 }
 
 impl State {
@@ -41,11 +45,13 @@ impl State {
             providers: providers.collect(),
             deployments: deployments.collect(),
             shares,
+            rolled_back: self.experiments.names_rolled_back().map(str::to_owned).collect(),
         }
     }
 
     /// Loads a snapshot as it stands, in-flight counts included: for explanations and tests, where no
-    /// permit will ever give a slot back. Ids and groups the state does not know are returned.
+    /// permit will ever give a slot back. Ids, groups and experiments the state does not know are
+    /// returned.
     pub fn restore(
         &mut self,
         snapshot: &Snapshot,
@@ -68,6 +74,11 @@ impl State {
             }
         }
         self.restore_shares(snapshot, table, bindings, &mut unknown);
+        for name in &snapshot.rolled_back {
+            if !self.experiments.restore_rollback(name) {
+                unknown.push(name.clone());
+            }
+        }
         unknown
     }
 

@@ -179,6 +179,7 @@ impl Audit {
         if self.journeys.is_empty() {
             return;
         }
+        self.expire();
         let which = which % self.journeys.len();
         let (mut journey, deadline_us) = self.journeys.swap_remove(which);
         let before = journey.step.clone();
@@ -197,6 +198,7 @@ impl Audit {
         if self.journeys.is_empty() {
             return;
         }
+        self.expire();
         let which = which % self.journeys.len();
         let (mut journey, _) = self.journeys.swap_remove(which);
         if let NextStep::Try { permit, .. } = &journey.step {

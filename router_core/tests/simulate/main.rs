@@ -7,6 +7,7 @@
 mod support;
 
 mod choosing;
+mod experiments;
 mod laws;
 
 use router_core::simulate::{Recorded, Report, Simulation};

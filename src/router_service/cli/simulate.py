@@ -6,6 +6,7 @@ Nothing is sent anywhere; minutes of traffic take a second.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import click
 
 from router_service.cli.failures import reported
 from router_service.cli.routing_option import routing_option
+from router_service.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from router_service.cli.scenario import Options
@@ -27,6 +29,7 @@ Examples:
   router-service simulate --model general-chat --strategy least_loaded,fastest_response --load 0.9
   router-service simulate --config fleet.yaml --model chat --rate 12 --arrivals burst --json
   router-service simulate scenario.yaml --config fleet.yaml --arrivals monday.csv
+  router-service simulate --load 0.9 --chart strategies.svg
 """
 
 
@@ -64,6 +67,12 @@ Examples:
     "output_tokens. Default: poisson.",
 )
 @click.option("--seed", type=click.IntRange(0, _MOST_SEED), help="Seed of every draw. Default: 1.")
+@click.option(
+    "--chart",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.svg",
+    help="Draw the strategies side by side too; needs matplotlib.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
 def simulate(
     scenario: Path | None,
@@ -75,6 +84,7 @@ def simulate(
     duration: float | None,
     arrivals: str | None,
     seed: int | None,
+    chart: Path | None,
     as_json: bool,
 ) -> None:
     """Compare strategies under a load on a model of the fleet, in virtual time.
@@ -93,12 +103,18 @@ def simulate(
             )
         if load is not None or rate is not None:
             raise click.UsageError("a recording has its own rate; leave out --load and --rate")
+    if chart is not None and chart.suffix.lower() != ".svg":
+        raise click.BadParameter(f"{str(chart)!r} is no .svg file", param_hint="--chart")
     with reported(as_json=as_json):
         from router_service.cli.scenario import Options
+
+        draw = None if chart is None else _drawer()
 
         named = [name.strip() for given in strategies for name in given.split(",")]
         options = Options(named or None, load, rate, duration, arrivals, model, seed)
         reports = _run(_prepared(scenario, routing, options))
+        if chart is not None and draw is not None:
+            draw(reports, chart)
         if as_json:
             click.echo(json.dumps({"reports": reports}, indent=2, ensure_ascii=False))
         else:
@@ -113,6 +129,18 @@ def _prepared(scenario: Path | None, routing: Path | None, options: Options) -> 
     from router_service.config.routing import load_table
 
     return prepare(scenario, options, load_table(routing or REFERENCE_CONFIG))
+
+
+def _drawer() -> Callable[[Sequence[dict[str, Any]], Path], None]:
+    """Looked for before the run, whose work would be lost without it."""
+    try:
+        from router_service.cli.simulation_chart import draw
+    except ModuleNotFoundError as problem:
+        raise InvalidRequest(
+            f"--chart needs matplotlib, and there is no module {problem.name!r}; "
+            "run: pip install matplotlib"
+        ) from None
+    return draw
 
 
 def _run(simulation: Simulation) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ _COLUMNS = ("goodput", "TTFT mean", "p50", "p95", "p99", "total", "lost", "moved
 def print_reports(reports: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """Print the load, one line for each strategy, and where each strategy sent the requests."""
     console = console or Console()
-    console.print(_load(reports[0]))
+    console.print(load_line(reports[0]))
     console.print(_strategies(reports))
     console.print(_shares(reports))
     for report in reports:
@@ -29,7 +29,8 @@ def print_reports(reports: Sequence[dict[str, Any]], console: Console | None = N
                 console.print(f"{escape(report['strategy'])}: {kind}: {escape(counted)}")
 
 
-def _load(report: dict[str, Any]) -> str:
+def load_line(report: dict[str, Any]) -> str:
+    """What arrived, and what counts as good."""
     load = report["load"]
     rate = report["offered"] / load["duration_s"]
     return (
@@ -58,14 +59,18 @@ def _strategies(reports: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def _shares(reports: Sequence[dict[str, Any]]) -> Table:
-    """Only providers that some strategy used or a weight asks for."""
-    used = [
+def providers_used(reports: Sequence[dict[str, Any]]) -> list[int]:
+    """Places of the providers that some strategy used or a weight asks for."""
+    return [
         place
         for place, provider in enumerate(reports[0]["providers"])
         if provider["share_wanted"]
         or any(report["providers"][place]["attempts"] for report in reports)
     ]
+
+
+def _shares(reports: Sequence[dict[str, Any]]) -> Table:
+    used = providers_used(reports)
     names = [reports[0]["providers"][place]["provider"] for place in used]
     table = _headed("Share of requests / mean use of slots, per cent", names)
     wanted = [reports[0]["providers"][place]["share_wanted"] for place in used]

@@ -9,7 +9,7 @@ use crate::table::Table;
 pub fn check(scenario: &Scenario, table: &Table, report: &mut Report) {
     strategies(scenario, report);
     arrivals(scenario, report);
-    workload(scenario, report);
+    workload(scenario, table, report);
     providers(scenario, table, report);
 }
 
@@ -45,13 +45,19 @@ fn arrivals(scenario: &Scenario, report: &mut Report) {
     }
 }
 
-fn workload(scenario: &Scenario, report: &mut Report) {
+fn workload(scenario: &Scenario, table: &Table, report: &mut Report) {
     let at = Pointer::root().key("workload");
     for (index, kind) in scenario.workload.iter().enumerate() {
         if kind.model.is_empty() && kind.capability.is_none() {
             let message = "this kind of request asks for nothing";
             let found = Diagnostic::error("missing-key", &at.index(index), message);
             report.add(found.suggest("add `model:` with a model, capability or pool"));
+        }
+        if kind.query_class.is_some() && table.query_classes.is_none() {
+            let message = "this config has no query classes, so this would change nothing";
+            let place = at.index(index).key("query_class");
+            let found = Diagnostic::error("no-query-classes", &place, message);
+            report.add(found.suggest("remove it, or use a config with `query_classes`"));
         }
     }
     if scenario.workload.iter().all(|kind| kind.share <= 0.0) {

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::draws::Distribution;
+use crate::query_class::QueryClass;
 use crate::table::Table;
 
 /// When requests arrive.
@@ -70,6 +71,8 @@ pub struct RequestKind {
     pub sessions: Option<u32>,
     pub priority: Option<String>,
     pub quality_tier: Option<String>,
+    /// What kind of question it is, as `POST /v1/generate` would find it. Default: not classified.
+    pub query_class: Option<QueryClass>,
     /// Headers that conditions of the config read.
     pub headers: BTreeMap<String, String>,
 }
@@ -87,6 +90,7 @@ impl Default for RequestKind {
             sessions: None,
             priority: None,
             quality_tier: None,
+            query_class: None,
             headers: BTreeMap::new(),
         }
     }

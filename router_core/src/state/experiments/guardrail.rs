@@ -29,6 +29,8 @@ pub enum Verdict {
     TooMuchLost {
         loss: f64,
     },
+    /// Rolled back before the state was loaded; the figures are not part of it.
+    Restored,
 }
 
 impl Verdict {
@@ -38,13 +40,13 @@ impl Verdict {
             Self::TooFew { .. } => "too_few",
             Self::Control | Self::Pass => "pass",
             Self::Review { .. } => "review",
-            Self::TooManyErrors { .. } | Self::TooMuchLost { .. } => "rolled_back",
+            Self::TooManyErrors { .. } | Self::TooMuchLost { .. } | Self::Restored => "rolled_back",
         }
     }
 
     #[must_use]
     pub fn rolls_back(self) -> bool {
-        matches!(self, Self::TooManyErrors { .. } | Self::TooMuchLost { .. })
+        matches!(self, Self::TooManyErrors { .. } | Self::TooMuchLost { .. } | Self::Restored)
     }
 
     /// The larger the number, the more it says against the arm.
@@ -55,7 +57,7 @@ impl Verdict {
             Self::Pass => 1,
             Self::TooFew { .. } => 2,
             Self::Review { .. } => 3,
-            Self::TooManyErrors { .. } | Self::TooMuchLost { .. } => 4,
+            Self::TooManyErrors { .. } | Self::TooMuchLost { .. } | Self::Restored => 4,
         }
     }
 
@@ -81,6 +83,7 @@ impl Verdict {
                 percent(loss),
                 percent(guardrail.max_quality_loss)
             ),
+            Self::Restored => "rolled back before this state was loaded".to_owned(),
         }
     }
 }

@@ -237,6 +237,22 @@ impl Experiments {
         state.is_some_and(|state| state.rolled_back.is_some())
     }
 
+    /// The names of those that are rolled back.
+    pub fn names_rolled_back(&self) -> impl Iterator<Item = &str> {
+        let ended = self.states.iter().filter(|state| state.rolled_back.is_some());
+        ended.map(|state| state.name.as_str())
+    }
+
+    /// Takes an experiment as rolled back elsewhere, without the figures that led to it; false for one
+    /// that is not known.
+    pub fn restore_rollback(&mut self, name: &str) -> bool {
+        let known = self.states.iter_mut().find(|state| state.name == name);
+        let restored = known.map(|state| {
+            state.rolled_back.get_or_insert((state.control, Verdict::Restored));
+        });
+        restored.is_some()
+    }
+
     // ── Inside ──────────────────────────────────────────────────────────────────────────────────
 
     fn figures(&mut self, place: Place) -> Option<&mut Figures> {
