@@ -69,14 +69,14 @@ impl<V: View> Conditions<'_, V> {
     fn request_count(&self) -> u32 {
         let members = || {
             let pool = self.pool.map(|pool| &self.table.pools.get(pool).members);
-            pool.into_iter().flatten().map(|member| self.in_flight(&member.target)).sum::<u32>()
+            pool.into_iter().flatten().map(|member| self.in_flight(member.target)).sum::<u32>()
         };
         let in_flight = || *self.pool_figures.in_flight.get_or_init(members);
         self.facts.request_count.unwrap_or_else(|| in_flight().saturating_add(1))
     }
 
-    fn in_flight(&self, target: &Target) -> u32 {
-        let deployments = self.table.deployments_of(target);
+    fn in_flight(&self, target: Target) -> u32 {
+        let deployments = self.table.deployments_of(&target);
         deployments.iter().map(|id| self.view.deployment(*id).in_flight).sum()
     }
 

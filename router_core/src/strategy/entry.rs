@@ -34,6 +34,7 @@ pub struct Class {
 
 /// One candidate deployment.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // plain facts about one candidate
 pub struct Entry {
     pub deployment: DeploymentId,
     /// Place in the order given: member of the capability or pool.
