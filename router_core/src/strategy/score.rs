@@ -11,11 +11,13 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
     }
     // Where the order starts among equals is chance, so that the second place is not always the same.
     class.rotate_left(chance.rng.below(class.len()));
-    class.sort_by_cached_key(|entry| (descending(entry.score), entry.preference));
+    let scope = chance.scope;
+    class.sort_by_cached_key(|entry| {
+        (descending(entry.score), entry.preference, place(entry, scope))
+    });
     let least = class.first().map_or(0.0, |best| best.score - margin);
     let near = class.iter().take_while(|entry| entry.score >= least).count();
     let Some(near) = class.get_mut(..near) else { return Drawn::CERTAIN };
-    let scope = chance.scope;
     near.sort_by_key(|entry| tie(entry, scope));
     let first = near.first().map(|entry| tie(entry, scope));
     let equals = near.iter().take_while(|entry| Some(tie(entry, scope)) == first).count();
@@ -27,14 +29,21 @@ pub fn descending(score: f64) -> u64 {
     !score.max(0.0).to_bits()
 }
 
+/// The place in the order given, where that decides.
+fn place(entry: &Entry, scope: Scope) -> usize {
+    if scope == Scope::Member {
+        entry.member
+    } else {
+        0
+    }
+}
+
 /// What decides between entries of about the same score before chance does. Where the order given
 /// decides between members, it goes before what is known of them.
 fn tie(entry: &Entry, scope: Scope) -> (bool, usize, usize, bool, bool) {
+    let unproven_last = scope != Scope::Member && entry.unproven;
     let preference = usize::from(entry.preference);
-    match scope {
-        Scope::Member => (false, preference, entry.member, entry.cold, entry.unproven),
-        Scope::All | Scope::Measured => (entry.unproven, preference, 0, entry.cold, false),
-    }
+    (unproven_last, preference, place(entry, scope), entry.cold, entry.unproven)
 }
 
 /// Gives a small share of traffic to candidates that would get none and so never be measured, or
