@@ -165,6 +165,9 @@ impl<V: View> Scene<'_, V> {
         strategy: Strategy,
         provider: &Provider,
     ) -> Expected {
+        if !strategy.reads_figures() {
+            return Expected { latency_us: 1.0, seen: true, success: 1.0 };
+        }
         let measured = match strategy {
             Strategy::UsageBased => &part.published,
             _ => &part.measured,

@@ -16,6 +16,12 @@ pub struct DeploymentState {
     pub id: String,
     pub figures: DeploymentFigures,
     pub patience: Patience,
+    memory: Box<Memory>,
+}
+
+/// What the figures are made from. Apart, so that a decision over many deployments reads only figures.
+#[derive(Debug, Clone, Default)]
+struct Memory {
     breaker: Breaker,
     waiting: WaitingList,
     first_token: Samples,
@@ -58,23 +64,23 @@ impl DeploymentState {
 
     /// From now on the request's age counts until its first token, or until it ends.
     pub fn wait(&mut self, permit: u64, stream: bool, now_us: u64) {
-        self.waiting.join(permit, stream, now_us);
-        self.figures.waiting = self.waiting.oldest();
+        self.memory.waiting.join(permit, stream, now_us);
+        self.figures.waiting = self.memory.waiting.oldest();
     }
 
     pub fn stop_waiting(&mut self, permit: u64, stream: bool) {
-        self.waiting.leave(permit, stream);
-        self.figures.waiting = self.waiting.oldest();
+        self.memory.waiting.leave(permit, stream);
+        self.figures.waiting = self.memory.waiting.oldest();
     }
 
     /// The first content of a request: it works, and its model is loaded.
     pub fn first_token(&mut self, stream: bool, age_us: u64, settings: &Settings, now_us: u64) {
-        self.breaker.alive(&mut self.figures.standing, settings, now_us);
+        self.memory.breaker.alive(&mut self.figures.standing, settings, now_us);
         self.figures.progress_us = now_us;
         self.figures.cold_until_us = 0;
         if stream {
-            self.first_token.push(age_us, now_us);
-            self.figures.measured.first_token = self.first_token.percentiles();
+            self.memory.first_token.push(age_us, now_us);
+            self.figures.measured.first_token = self.memory.first_token.percentiles();
         }
     }
 
@@ -83,7 +89,7 @@ impl DeploymentState {
         let slow = self.was_slow(class, ended);
         self.sample(outcome, ended, now_us);
         if class == OutcomeClass::Success || class.blame() != Blame::Nobody || slow {
-            self.outcomes.push(class == OutcomeClass::Success, now_us);
+            self.memory.outcomes.push(class == OutcomeClass::Success, now_us);
             self.count();
             self.publish();
         }
@@ -92,9 +98,9 @@ impl DeploymentState {
         if slow || (class.blame() == Blame::Deployment && class != OutcomeClass::RateLimited) {
             let error =
                 Error { of_connection: class.is_connection_fault(), of_probe: ended.probed };
-            self.breaker.error(standing, error, settings, now_us);
+            self.memory.breaker.error(standing, error, settings, now_us);
         } else if class != OutcomeClass::RateLimited && class.was_answered() {
-            self.breaker.alive(standing, settings, now_us);
+            self.memory.breaker.alive(standing, settings, now_us);
             self.figures.progress_us = now_us;
         }
     }
@@ -118,42 +124,42 @@ impl DeploymentState {
             let longer = ended.age_us > measured.first_token.p95_us;
             let told = if gave_up { longer.then_some(ended.age_us) } else { outcome.ttft_us };
             if let Some(us) = told {
-                self.first_token.push(us, now_us);
-                measured.first_token = self.first_token.percentiles();
+                self.memory.first_token.push(us, now_us);
+                measured.first_token = self.memory.first_token.percentiles();
             }
         }
         if !ended.stream && outcome.class == OutcomeClass::Success {
             let total_us = if outcome.total_us > 0 { outcome.total_us } else { ended.age_us };
-            self.whole.push(total_us, now_us);
-            measured.whole = self.whole.percentiles();
+            self.memory.whole.push(total_us, now_us);
+            measured.whole = self.memory.whole.percentiles();
         }
     }
 
     fn count(&mut self) {
-        let (successes, outcomes) = self.outcomes.count();
+        let (successes, outcomes) = self.memory.outcomes.count();
         self.figures.measured.successes = successes;
         self.figures.measured.outcomes = outcomes;
     }
 
     fn publish(&mut self) {
-        self.unpublished += 1;
-        if self.unpublished >= PUBLISHED_EVERY {
-            self.unpublished = 0;
+        self.memory.unpublished += 1;
+        if self.memory.unpublished >= PUBLISHED_EVERY {
+            self.memory.unpublished = 0;
             self.figures.published = self.figures.measured;
         }
     }
 
     #[must_use]
     pub fn may_be_probed(&self, now_us: u64) -> bool {
-        self.breaker.may_be_probed(&self.figures.standing, now_us)
+        self.memory.breaker.may_be_probed(&self.figures.standing, now_us)
     }
 
     pub fn reached(&mut self, now_us: u64) {
-        self.breaker.reached(&mut self.figures.standing, now_us);
+        self.memory.breaker.reached(&mut self.figures.standing, now_us);
     }
 
     pub fn rate_limited(&mut self, until_us: u64, now_us: u64) {
-        self.breaker.rate_limited(&mut self.figures.standing, until_us, now_us);
+        self.memory.breaker.rate_limited(&mut self.figures.standing, until_us, now_us);
     }
 
     /// Whether the provider says that the model is loaded; believed until `until_us`.
@@ -163,13 +169,13 @@ impl DeploymentState {
 
     /// Drops what is too old to judge by.
     pub fn forget(&mut self, now_us: u64) {
-        if self.first_token.forget(now_us) {
-            self.figures.measured.first_token = self.first_token.percentiles();
+        if self.memory.first_token.forget(now_us) {
+            self.figures.measured.first_token = self.memory.first_token.percentiles();
         }
-        if self.whole.forget(now_us) {
-            self.figures.measured.whole = self.whole.percentiles();
+        if self.memory.whole.forget(now_us) {
+            self.figures.measured.whole = self.memory.whole.percentiles();
         }
-        if self.outcomes.forget(now_us) {
+        if self.memory.outcomes.forget(now_us) {
             self.count();
         }
         if self.figures.measured.outcomes == 0 {

@@ -99,6 +99,12 @@ impl Strategy {
         matches!(self, Self::FastestResponse | Self::UsageBased)
     }
 
+    /// Whether it reads times, successes and costs, and not weights and places alone.
+    #[must_use]
+    pub fn reads_figures(self) -> bool {
+        self.compares_deployments() || self == Self::AdaptiveWeighted
+    }
+
     /// Whether it looks at deployments one by one, and so across the members of a capability.
     #[must_use]
     pub fn compares_deployments(self) -> bool {
@@ -118,9 +124,9 @@ pub fn order(strategy: Strategy, entries: &mut [Entry], chance: &mut Chance<'_>)
     if strategy.measures() {
         expect_no_miracles(entries);
     }
-    entries.sort_by_key(|entry| entry.class);
+    entries.sort_by_key(|entry| entry.class.key());
     let mut first = None;
-    for class in entries.chunk_by_mut(|a, b| a.class == b.class) {
+    for class in entries.chunk_by_mut(|a, b| a.class.key() == b.class.key()) {
         let drawn = order_class(strategy, class, chance);
         first.get_or_insert(drawn);
     }

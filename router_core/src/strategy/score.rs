@@ -10,10 +10,12 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
         return Drawn::CERTAIN;
     }
     // Where the order starts among equals is chance, so that the second place is not always the same.
-    class.rotate_left(chance.rng.below(class.len()));
+    let start = chance.rng.below(class.len());
     let scope = chance.scope;
+    let mut number = 0;
     class.sort_by_cached_key(|entry| {
-        (descending(entry.score), entry.preference, place(entry, scope))
+        number += 1;
+        (descending(entry.score), entry.preference, place(entry, scope), number <= start)
     });
     let least = class.first().map_or(0.0, |best| best.score - margin);
     let near = class.iter().take_while(|entry| entry.score >= least).count();
