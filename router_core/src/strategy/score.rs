@@ -15,7 +15,9 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
     let mut number = 0;
     class.sort_by_cached_key(|entry| {
         number += 1;
-        (descending(entry.score), entry.preference, place(entry, scope), number <= start)
+        let wrapped = u64::from(number <= start);
+        let ties = u64::from(entry.preference) << 56 | place(entry, scope) << 1 | wrapped;
+        u128::from(descending(entry.score)) << 64 | u128::from(ties)
     });
     let least = class.first().map_or(0.0, |best| best.score - margin);
     let near = class.iter().take_while(|entry| entry.score >= least).count();
@@ -32,20 +34,24 @@ pub fn descending(score: f64) -> u64 {
 }
 
 /// The place in the order given, where that decides.
-fn place(entry: &Entry, scope: Scope) -> usize {
-    if scope == Scope::Member {
-        entry.member
-    } else {
-        0
+fn place(entry: &Entry, scope: Scope) -> u64 {
+    match scope {
+        Scope::Member => u64::from(u32::try_from(entry.member).unwrap_or(u32::MAX)),
+        Scope::All | Scope::Measured => 0,
     }
 }
 
-/// What decides between entries of about the same score before chance does. Where the order given
-/// decides between members, it goes before what is known of them.
-fn tie(entry: &Entry, scope: Scope) -> (bool, usize, usize, bool, bool) {
-    let unproven_last = scope != Scope::Member && entry.unproven;
-    let preference = usize::from(entry.preference);
-    (unproven_last, preference, place(entry, scope), entry.cold, entry.unproven)
+/// What decides between entries of about the same score before chance does, the most weighty bits
+/// first: what is measured (where the order given does not decide), preference, the order given,
+/// what is loaded, what is measured.
+fn tie(entry: &Entry, scope: Scope) -> u64 {
+    let unproven = u64::from(entry.unproven);
+    let unproven_first = if scope == Scope::Member { 0 } else { unproven };
+    unproven_first << 63
+        | u64::from(entry.preference) << 48
+        | place(entry, scope) << 2
+        | u64::from(entry.cold) << 1
+        | unproven
 }
 
 /// Gives a small share of traffic to candidates that would get none and so never be measured, or
