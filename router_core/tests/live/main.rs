@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod affinity;
 mod fleet;
 mod levels;
 mod recovery;
+mod signals;
