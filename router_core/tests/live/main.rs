@@ -11,4 +11,8 @@ mod affinity;
 mod fleet;
 mod levels;
 mod recovery;
+mod shares;
 mod signals;
+mod starvation;
+mod traffic;
+mod trouble;
