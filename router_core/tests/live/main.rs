@@ -9,7 +9,9 @@ mod support;
 
 mod affinity;
 mod fleet;
+mod laws;
 mod levels;
+mod medley;
 mod recovery;
 mod shares;
 mod signals;
