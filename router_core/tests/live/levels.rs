@@ -27,7 +27,10 @@ fn four_errors_of_a_class_take_out_the_deployment_or_the_provider_or_nothing() {
         ModelMissing, RateLimited, ServerError, Silent, StreamBroken, Success, Unauthorized,
         Unavailable, Unreachable,
     };
-    let (deployment, provider, nothing) = ((true, false), (false, true), (false, false));
+    // Whether the deployment and the provider are out, and where the next request goes.
+    let nothing = (false, false, "m@a");
+    let deployment = (true, false, "n@a");
+    let provider = (false, true, "o@b");
     let table = [
         (Success, nothing),
         (RateLimited, deployment),
@@ -52,15 +55,10 @@ fn four_errors_of_a_class_take_out_the_deployment_or_the_provider_or_nothing() {
         for permit in permits {
             fleet.report(&permit, &Outcome::of(class));
         }
+        let next = fleet.first(&asking("m"));
         let out = (fleet.is_out("deployments", "m@a"), fleet.is_out("providers", "a"));
-        assert_eq!(out, expected, "{class:?}");
+        assert_eq!((out.0, out.1, next.as_str()), expected, "{class:?}");
         assert!(!fleet.is_out("deployments", "n@a") && !fleet.is_out("providers", "b"));
-        let first = match expected {
-            _ if expected == nothing => "m@a",
-            _ if expected == deployment => "n@a",
-            _ => "o@b",
-        };
-        assert_eq!(fleet.first(&asking("m")), first, "{class:?}");
     }
 }
 

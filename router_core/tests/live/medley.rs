@@ -67,23 +67,21 @@ impl Medley {
 
     /// Does the next thing.
     pub fn act(&mut self) {
-        match self.rng.below(16) {
-            0..=3 => self.begin(),
-            4 => self.decide(),
-            5 | 6 => self.finish(),
-            7 | 8 => self.first_token(),
-            9 => self.abandon(),
-            10 => self.report(),
-            11 | 12 => self.pass(),
-            13 => self.signal(),
-            14 => self.resume(),
-            _ => match self.rng.below(4) {
-                0 => self.router.swap(TABLES[self.rng.below(2)].clone()),
-                _ => {
-                    let id = self.any(&["a", "b", "c", "d"]);
-                    self.router.reachable(id, self.now_us);
-                }
-            },
+        match self.rng.below(64) {
+            0..=15 => self.begin(),
+            16..=19 => self.decide(),
+            20..=27 => self.finish(),
+            28..=35 => self.first_token(),
+            36..=39 => self.abandon(),
+            40..=43 => self.report(),
+            44..=51 => self.pass(),
+            52..=55 => self.signal(),
+            56..=59 => self.resume(),
+            60..=62 => {
+                let id = self.any(&["a", "b", "c", "d"]);
+                self.router.reachable(id, self.now_us);
+            }
+            _ => self.router.swap(TABLES[self.rng.below(2)].clone()),
         }
     }
 
