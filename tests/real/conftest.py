@@ -123,7 +123,8 @@ def fleet_router(
     """The shipped routing config in front of the fake fleet."""
     routing = running_fleet.routing_config(REFERENCE_CONFIG)
     folder = tmp_path_factory.mktemp("fleet_router")
-    with running_router(routing, folder, running_fleet.environment(routing)) as router:
+    environment = running_fleet.environment(routing)
+    with running_router(routing, folder, environment, polling=False) as router:
         yield router
 
 
@@ -134,7 +135,8 @@ def guarded_router(
     """As fleet_router, but it wants API_KEY."""
     routing = running_fleet.routing_config(REFERENCE_CONFIG)
     environment = running_fleet.environment(routing) | {"ROUTER_SERVICE_API_KEYS": API_KEY}
-    with running_router(routing, tmp_path_factory.mktemp("guarded"), environment) as router:
+    folder = tmp_path_factory.mktemp("guarded")
+    with running_router(routing, folder, environment, polling=False) as router:
         yield router
 
 
@@ -177,5 +179,6 @@ def running_changed(
     change(config)
     routing = folder / "routing.yaml"
     YAML().dump(config, routing)
-    with running_router(routing, folder, fleet.environment(routing)) as router:
+    environment = fleet.environment(routing)
+    with running_router(routing, folder, environment, polling=False) as router:
         yield router

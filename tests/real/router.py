@@ -61,16 +61,26 @@ class RunningRouter:
 
 @contextlib.contextmanager
 def running_router(
-    routing: Path, folder: Path, environment: Mapping[str, str] | None = None
+    routing: Path,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    polling: bool = True,
 ) -> Iterator[RunningRouter]:
     """A router with this routing config; its own files lie in `folder`.
+
+    Without `polling` it asks nobody for load: a fake fleet in this process answers only while a
+    test runs, and polls in between would pile up on its sockets.
 
     Raises AssertionError where it does not come up, or does not end well when it is asked to.
     """
     log, access_log, service = (folder / f"router.{end}" for end in ("log", "access", "json"))
     access_log.touch()
-    ports = {"grpc": {"port": 0}, "http": {"port": 0}}
-    service.write_text(json.dumps(ports | {"logging": {"access_log": str(access_log)}}))
+    ports: dict[str, Any] = {"grpc": {"port": 0}, "http": {"port": 0}}
+    settings = ports | {"logging": {"access_log": str(access_log)}}
+    if not polling:
+        settings["polling"] = {"load_interval_s": 0, "health_interval_s": 0}
+    service.write_text(json.dumps(settings))
     command = [*SERVE, "--config", str(routing), "--service-config", str(service)]
     with running(command, log, environment) as process:
         ready = wait_for(process, log, lambda: _READY.search(log.read_text(errors="replace")))
