@@ -3,11 +3,9 @@
 
 use std::collections::VecDeque;
 
+use super::window::WINDOW_US;
 use crate::settings::Settings;
 use crate::view::{Health, Standing};
-
-/// Errors older than this no longer count, microseconds.
-pub const WINDOW_US: u64 = 60_000_000;
 
 /// What of an error matters to a breaker.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::view::Percentiles;
 
-/// Samples and outcomes older than this no longer count, microseconds.
+/// Samples, outcomes and errors older than this no longer count, microseconds.
 pub const WINDOW_US: u64 = 60_000_000;
 /// Most samples kept: percentiles of 64 are exact enough to route by and cheap enough to take anew
 /// at every sample.

@@ -163,7 +163,7 @@ impl Chance<'_> {
 }
 
 /// The place of a weighted draw; `total` is the sum of the weights.
-pub fn draw(entries: &[Entry], total: f64, rng: &mut Rng) -> usize {
+fn draw(entries: &[Entry], total: f64, rng: &mut Rng) -> usize {
     let mut left = rng.unit() * total;
     for (place, entry) in entries.iter().enumerate() {
         left -= entry.weight;
