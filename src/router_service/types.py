@@ -34,6 +34,7 @@ class OutcomeClass(StrEnum):
     CANCELLED = "cancelled"  # the caller left
     STREAM_BROKEN = "stream_broken"  # cut, stalled or ended without a finish reason, after content
     DEADLINE = "deadline"  # the request's own deadline passed during the attempt
+    DIVERGED = "diverged"  # a second answer did not begin with what was sent of the first
 
 
 @dataclass(frozen=True, slots=True)
