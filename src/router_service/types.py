@@ -56,6 +56,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefill:
+    """Text already delivered, from whose end the answer is to go on."""
+
+    text: str
+    tokens: int
+    """How many tokens that is; the answer's limit is lowered by them."""
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamCall:
     """One attempt as a connector sees it."""
 
@@ -67,10 +76,15 @@ class UpstreamCall:
     limits: Limits
     headers: Mapping[str, str] = field(default_factory=dict)
     """To send besides the connector's own: request id, traceparent, listed client headers."""
+    assembled: bool = False
+    """Of a whole answer: ask the provider for a stream and put it together. Not for embeddings."""
+    prefill: Prefill | None = None
+    """Go on from here; only where `stream` or `assembled` is set."""
 
 
 # ── Events a connector yields ────────────────────────────────────────────────────────────────────
-# Streaming: Started, then Delta …, then Finished. Whole answers: Started, then Whole.
+# Streaming: Started, then Delta …, then Finished. Whole answers: Started, then Whole; assembled
+# ones have their Deltas in between, none where the server sent a whole answer after all.
 # Anything else ends with UpstreamError; an iterator that just stops is a bug in the connector.
 
 
