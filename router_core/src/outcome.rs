@@ -131,9 +131,38 @@ pub struct Outcome {
     pub completion_tokens: Option<u32>,
     pub retry_after_us: Option<u64>,
     pub served_model: Option<String>,
-    /// Part of the answer had been sent on to the caller.
+    /// What had been sent on to the caller; `None` is nothing.
     #[serde(default)]
-    pub delivered: bool,
+    pub delivered: Option<Delivered>,
+}
+
+/// The part of an answer its caller has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivered {
+    /// Plain text, which another answer can go on from.
+    Text,
+    /// Something else as well, such as a tool call or a chain of thought.
+    More,
+}
+
+impl Delivered {
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Text),
+            "more" => Some(Self::More),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::More => "more",
+        }
+    }
 }
 
 impl Outcome {
@@ -148,7 +177,7 @@ impl Outcome {
             completion_tokens: None,
             retry_after_us: None,
             served_model: None,
-            delivered: false,
+            delivered: None,
         }
     }
 }

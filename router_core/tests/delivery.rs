@@ -9,7 +9,7 @@ mod support;
 
 use drive::{Drive, MINUTE_US};
 use router_core::facts::Facts;
-use router_core::outcome::{Outcome, OutcomeClass};
+use router_core::outcome::{Delivered, Outcome, OutcomeClass};
 use router_core::router::{Journey, NextStep};
 use serde_json::{json, Value};
 use support::{asking, table};
@@ -45,7 +45,7 @@ fn plain_stream(model: &str) -> Facts {
 }
 
 fn broken() -> Outcome {
-    Outcome { delivered: true, ..Outcome::of(StreamBroken) }
+    Outcome { delivered: Some(Delivered::Text), ..Outcome::of(StreamBroken) }
 }
 
 fn steps(config: &Value, facts: &Facts, outcomes: &[Outcome]) -> Vec<String> {
@@ -72,6 +72,9 @@ fn what_was_sent_on_ends_in_an_error_unless_it_may_be_continued() {
     let continued = config(&json!({ "stream_break": "continue" }));
     let tools = Facts { plain: false, ..plain_stream("m") };
     assert_eq!(steps(&continued, &tools, &ends), error);
+    let more = Outcome { delivered: Some(Delivered::More), ..broken() };
+    let ends = [Outcome::of(Unavailable), more];
+    assert_eq!(steps(&continued, &plain_stream("m"), &ends), error);
     let ends = [broken(), Outcome::of(Success)];
     assert_eq!(steps(&continued, &plain_stream("m"), &ends), ["m@a", "m@b", "done"]);
 }

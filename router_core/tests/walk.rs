@@ -9,7 +9,7 @@ mod support;
 
 use drive::{Drive, JITTER_US, MINUTE_US, SECOND_US};
 use proptest::prelude::*;
-use router_core::outcome::{Outcome, OutcomeClass};
+use router_core::outcome::{Delivered, Outcome, OutcomeClass};
 use router_core::router::NextStep;
 use serde_json::{json, Value};
 use support::table;
@@ -283,9 +283,13 @@ fn a_spent_budget_leaves_each_request_its_first_move() {
 
 // ── Whatever happens ────────────────────────────────────────────────────────────────────────────
 
+fn delivered() -> impl Strategy<Value = Option<Delivered>> {
+    prop::sample::select(vec![None, Some(Delivered::Text), Some(Delivered::More)])
+}
+
 fn any_outcome() -> impl Strategy<Value = Outcome> {
     let class = prop::sample::select(OutcomeClass::NAMES.map(|(class, _)| class).to_vec());
-    (class, prop::option::of(0..5 * SECOND_US), any::<bool>()).prop_map(
+    (class, prop::option::of(0..5 * SECOND_US), delivered()).prop_map(
         |(class, retry_after_us, delivered)| Outcome {
             retry_after_us,
             delivered,

@@ -379,7 +379,7 @@ class Outcome:
         completion_tokens: int | None = None,
         retry_after_us: int | None = None,
         served_model: str | None = None,
-        delivered: bool = False,
+        delivered: str | None = None,
     ) -> Self: ...
     @property
     def outcome_class(self) -> str: ...
@@ -398,8 +398,8 @@ class Outcome:
     @property
     def served_model(self) -> str | None: ...
     @property
-    def delivered(self) -> bool:
-        """Part of the answer had been sent on to the caller."""
+    def delivered(self) -> str | None:
+        """What had been sent on to the caller: text alone, or more than that; None is nothing."""
 
 @final
 class Walk:

@@ -228,8 +228,20 @@ class Opened:
     served: Served
 
 
-StreamItem = Opened | Delta | Finished
-"""What Orchestrator.stream yields: Opened, Delta …, Finished; a break raises StreamBroken."""
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """In the middle of a stream: its deployment broke off, and another one goes on."""
+
+    served: Served
+    by: str
+    """prefill, or regenerated: the new answer repeated word for word what had been sent."""
+    chunk: bytes
+    """An OpenAI-style chunk without content that says so."""
+
+
+StreamItem = Opened | Delta | Continued | Finished
+"""What Orchestrator.stream yields: Opened, then Delta …, with Continued where another deployment
+goes on, then Finished; a break raises StreamBroken."""
 
 
 @dataclass(frozen=True, slots=True)

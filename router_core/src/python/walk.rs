@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::outcome::{Outcome, OutcomeClass};
+use crate::outcome::{Delivered, Outcome, OutcomeClass};
 use crate::router::{Journey, NextStep};
 
 use super::decision::PyDecision;
@@ -18,7 +18,7 @@ impl PyOutcome {
     #[new]
     #[pyo3(signature = (outcome_class, *, status=None, ttft_us=None, total_us=0, prompt_tokens=None,
                         completion_tokens=None, retry_after_us=None, served_model=None,
-                        delivered=false))]
+                        delivered=None))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of a Python constructor
     fn new(
         outcome_class: &str,
@@ -29,11 +29,15 @@ impl PyOutcome {
         completion_tokens: Option<u32>,
         retry_after_us: Option<u64>,
         served_model: Option<String>,
-        delivered: bool,
+        delivered: Option<&str>,
     ) -> PyResult<Self> {
         let class = OutcomeClass::parse(outcome_class).ok_or_else(|| {
             PyValueError::new_err(format!("{outcome_class:?} is no outcome class"))
         })?;
+        let unknown = |name| PyValueError::new_err(format!("delivered is {name:?}: text or more"));
+        let delivered = delivered
+            .map(|name| Delivered::parse(name).ok_or_else(|| unknown(name)))
+            .transpose()?;
         Ok(Self(Outcome {
             class,
             status,
@@ -79,8 +83,8 @@ impl PyOutcome {
         self.0.served_model.as_deref()
     }
     #[getter]
-    fn delivered(&self) -> bool {
-        self.0.delivered
+    fn delivered(&self) -> Option<&'static str> {
+        self.0.delivered.map(Delivered::as_str)
     }
 }
 

@@ -11,7 +11,7 @@ use super::draws::{keyed, Stream};
 use super::provider::{Luck, ModelledProvider, Reception};
 use super::tally::{Ended, Tally};
 use super::workload::{Request, Workload};
-use crate::outcome::{Outcome, OutcomeClass};
+use crate::outcome::{Delivered, Outcome, OutcomeClass};
 use crate::router::{Journey, NextStep, Router};
 use crate::table::{DeploymentId, Table};
 
@@ -150,7 +150,9 @@ impl Drive<'_> {
             }
             Event::Slow { request, attempt } => self.slow(request, attempt),
             Event::Silent { request, attempt } => self.silent(request, attempt),
-            Event::Deadline { request, attempt } => self.deadline(request, attempt),
+            Event::Deadline { request, attempt } => {
+                self.end_attempt(request, attempt, OutcomeClass::Deadline, None);
+            }
             Event::Tick => {
                 self.router.tick(self.router_now());
                 if self.now_us < self.setup.end_us || !self.underway.is_empty() {
@@ -302,17 +304,6 @@ impl Drive<'_> {
         }
     }
 
-    /// As the service reports it: once content has been sent on, an end before its time is a break.
-    fn deadline(&mut self, request: u64, attempt: u64) {
-        let streams = self.underway.get(&request).is_some_and(|u| u.request.streamed);
-        let class = if streams && self.has_content(request, attempt) {
-            OutcomeClass::StreamBroken
-        } else {
-            OutcomeClass::Deadline
-        };
-        self.end_attempt(request, attempt, class, None);
-    }
-
     fn has_content(&self, request: u64, attempt: u64) -> bool {
         let running = self.underway.get(&request).map(|underway| underway.running.iter());
         let own = running.and_then(|mut running| running.find(|one| one.number == attempt));
@@ -344,7 +335,10 @@ impl Drive<'_> {
             prompt_tokens: success.then_some(underway.request.prompt_tokens),
             completion_tokens: success.then_some(underway.request.output_tokens),
             retry_after_us,
-            delivered: underway.request.streamed && running.first_token_us.is_some(),
+            delivered: running
+                .first_token_us
+                .filter(|_| underway.request.streamed)
+                .map(|_| Delivered::Text),
             ..Outcome::of(class)
         };
         let now_us = self.router_now();

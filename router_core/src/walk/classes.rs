@@ -1,7 +1,7 @@
 //! What each class of error asks for (E2): the same deployment again, the next one, or the end.
 
 use super::{Attempt, Context, Failure, Next, Phase, Step, Walk, ROOM_WAIT_US};
-use crate::outcome::{Outcome, OutcomeClass};
+use crate::outcome::{Delivered, Outcome, OutcomeClass};
 use crate::view::View;
 
 /// Before a repeat on the same provider, microseconds: long enough for a restart of a worker process,
@@ -112,14 +112,15 @@ impl Walk {
     fn after_break<V: View>(
         &mut self,
         attempt: Attempt,
-        delivered: bool,
+        delivered: Option<Delivered>,
         context: &mut Context<'_, V>,
     ) -> Step {
-        if delivered && !self.terms.continues {
-            return self.fail_at(attempt, Failure::StreamBroken);
-        }
-        if delivered {
-            self.broken = self.broken.or(Some(attempt.number));
+        match delivered {
+            None => {}
+            Some(Delivered::Text) if self.terms.continues => {
+                self.broken = self.broken.or(Some(attempt.number));
+            }
+            Some(_) => return self.fail_at(attempt, Failure::StreamBroken),
         }
         let last = matches!(self.next(context), Next::Nothing);
         let repeat = if last { self.once_more(attempt.hop, context) } else { None };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
-use router_core::outcome::{Outcome, OutcomeClass};
+use router_core::outcome::{Delivered, Outcome, OutcomeClass};
 use router_core::router::{Journey, NextStep, Router};
 use router_core::state::permits::Reported;
 use router_core::table::Table;
@@ -89,9 +89,13 @@ pub fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn delivered() -> impl Strategy<Value = Option<Delivered>> {
+    prop::sample::select(vec![None, Some(Delivered::Text), Some(Delivered::More)])
+}
+
 fn outcome() -> impl Strategy<Value = Outcome> {
     let class = prop::sample::select(OutcomeClass::NAMES.map(|(class, _)| class).to_vec());
-    (class, prop::option::of(0..5 * SECOND_US), any::<bool>()).prop_map(
+    (class, prop::option::of(0..5 * SECOND_US), delivered()).prop_map(
         |(class, retry_after_us, delivered)| Outcome {
             retry_after_us,
             delivered,
