@@ -53,6 +53,8 @@ class Limits:
     first_token: float
     idle: float
     total: float
+    attempt: float | None = None
+    """For the attempt alone, after which another provider may be tried; None is no such limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,12 @@ class UpstreamCall:
     assembled: bool = False
     """Of a whole answer: ask the provider for a stream and put it together. Not for embeddings."""
     prefill: Prefill | None = None
-    """Go on from here; only where `stream` or `assembled` is set."""
+    """Go on from here; the answer then holds only what is new."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the provider is asked for a stream."""
+        return self.stream or (self.assembled and self.operation is not Operation.EMBEDDING)
 
 
 # ── Events a connector yields ────────────────────────────────────────────────────────────────────
