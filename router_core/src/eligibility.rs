@@ -1,11 +1,12 @@
 //! What keeps a deployment out of a plan (B1), with the reason kept for whoever asks why.
 
+use crate::allowance::Shortfall;
 use crate::facts::{Facts, Features};
 use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Table};
 use crate::view::View;
 
 /// Why a deployment is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Skip {
     Disabled,
     NotAllowed,
@@ -15,6 +16,7 @@ pub enum Skip {
     TooFewParameters { least: u64 },
     ContextBelowMinimum { least: u32 },
     Out { until_us: u64 },
+    BudgetSpent(Shortfall),
     ConditionFalse,
     OtherEmbedding,
 }
@@ -82,13 +84,17 @@ pub fn below_minimum(table: &Table, deployment: &Deployment, entry: &Capability)
         .or_else(|| short.map(|least| Skip::ContextBelowMinimum { least }))
 }
 
-/// Whether a deployment or its provider is out at this time.
+/// Whether a deployment or its provider is out at this time, or costs more than is left.
 #[must_use]
 pub fn out(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> Option<Skip> {
     let provider = table.deployments.get(id).provider;
     let until_us = view.deployment(id).standing.out_until_us;
     let until_us = until_us.max(view.provider(provider).standing.out_until_us);
-    (until_us > now_us).then_some(Skip::Out { until_us })
+    if until_us > now_us {
+        return Some(Skip::Out { until_us });
+    }
+    let shortfall = view.allowance()?.refuse(table.providers.get(provider), id);
+    shortfall.map(Skip::BudgetSpent)
 }
 
 /// Whether the deployment and its provider can take one more request now: a free slot, and while
@@ -129,6 +135,7 @@ impl Skip {
                 "out for another {:.1} s after errors or a rate limit",
                 until_us.saturating_sub(now_us) as f64 / 1e6
             ),
+            Self::BudgetSpent(shortfall) => shortfall.to_string(),
             Self::OtherEmbedding => {
                 "another model's embeddings do not compare with those of the one asked for"
                     .to_owned()

@@ -1,6 +1,7 @@
 //! A table and the live state behind one lock's worth of methods: decide and reserve, walk, report,
 //! expire, swap. Callers pass the time and the seed; nothing here waits.
 
+mod budgets;
 mod journey;
 mod trials;
 
@@ -66,6 +67,8 @@ impl Router {
             decision.permit = self.permit_name(permit);
             decision.permit_expires_us = claim.expires_us;
             self.await_report(permit, trial, claim.deployment);
+            let (spender, table) = (&mut decision.spender, &decision.table);
+            self.set_aside(permit, spender, table, claim.deployment, now_us);
         }
         Ok(decision)
     }
@@ -73,10 +76,12 @@ impl Router {
     /// The decision alone: reserves nothing and moves no shares.
     pub fn explain(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         self.state.expire(now_us);
-        let view = LiveView { state: &self.state, bindings: &self.bindings };
+        let spender = self.spender(facts, now_us, seed);
+        let allowance = self.allowance(&self.table, spender.as_ref(), now_us);
+        let view = LiveView { allowance, ..LiveView::new(&self.state, &self.bindings) };
         let choice = choose(&self.table, &view, facts, now_us, seed)
             .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
-        Ok(self.decision(facts, choice, String::new(), now_us, seed))
+        Ok(Decision { spender, ..self.decision(facts, choice, now_us, seed) })
     }
 
     /// The outcome of a `Route` caller's own attempt.
@@ -193,23 +198,20 @@ impl Router {
 
     fn chosen(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         let mut decision = self.explain(facts, now_us, seed)?;
+        if self.table.budgets.is_some() {
+            self.state.spending.request(now_us);
+        }
         decision.id = format!("{}-{:x}", self.instance, self.state.next_decision());
         Ok(decision)
     }
 
-    fn decision(
-        &self,
-        facts: &Facts,
-        choice: Choice,
-        id: String,
-        now_us: u64,
-        seed: u64,
-    ) -> Decision {
+    fn decision(&self, facts: &Facts, choice: Choice, now_us: u64, seed: u64) -> Decision {
         Decision {
-            id,
+            id: String::new(),
             table: self.table.clone(),
             requested: facts.model.clone(),
             choice,
+            spender: None,
             prompt_tokens: facts.prompt_tokens,
             now_us,
             seed,
