@@ -76,11 +76,16 @@ impl Router {
     /// The decision alone: reserves nothing and moves no shares.
     pub fn explain(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         self.state.expire(now_us);
-        let spender = self.spender(facts, now_us, seed);
+        let by_rule = self.by_rule(facts, now_us, seed);
+        let spender = self.spender(facts, by_rule.as_ref());
         let allowance = self.allowance(&self.table, spender.as_ref(), now_us);
         let view = LiveView { allowance, ..LiveView::new(&self.state, &self.bindings) };
-        let choice = choose(&self.table, &view, facts, now_us, seed)
+        let mut choice = choose(&self.table, &view, facts, now_us, seed)
             .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
+        if let Some(by_rule) = by_rule {
+            // Turns pass by rule: with one member full or closed, the same one would be next for ever.
+            choice.charge = by_rule.charge;
+        }
         Ok(Decision { spender, ..self.decision(facts, choice, now_us, seed) })
     }
 

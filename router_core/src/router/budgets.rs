@@ -3,32 +3,28 @@
 
 use super::Router;
 use crate::allowance::{Allowance, Home, Spender};
-use crate::choose::choose;
+use crate::choose::{choose, Choice};
 use crate::facts::Facts;
 use crate::state::LiveView;
 use crate::table::{DeploymentId, Location, Table};
 
 impl Router {
-    /// `None` where no budgets are configured.
-    pub(super) fn spender(&self, facts: &Facts, now_us: u64, seed: u64) -> Option<Spender> {
-        let budgets = self.table.budgets.as_ref()?;
-        let home = match budgets.fallback_share {
-            Some(_) => self.home(facts, now_us, seed),
-            None => Home::Cloud,
-        };
-        Some(Spender::of(facts, budgets, home))
+    /// The choice by rule alone, that of an idle and healthy fleet, where fallback to the cloud has a
+    /// limit. If that one is local, the cloud is a fallback, be it after a failure or for want of room.
+    pub(super) fn by_rule(&self, facts: &Facts, now_us: u64, seed: u64) -> Option<Choice> {
+        self.table.budgets.as_ref()?.fallback_share?;
+        let idle = LiveView { idle: true, ..LiveView::new(&self.state, &self.bindings) };
+        choose(&self.table, &idle, facts, now_us, seed).ok()
     }
 
-    /// Whatever keeps a request from its first choice by rule would be gone in an idle, healthy fleet:
-    /// where that one is local, the cloud is a fallback, be it after a failure or for want of room.
-    fn home(&self, facts: &Facts, now_us: u64, seed: u64) -> Home {
-        let idle = LiveView { idle: true, ..LiveView::new(&self.state, &self.bindings) };
-        let choice = choose(&self.table, &idle, facts, now_us, seed);
-        let first = choice.ok().and_then(|choice| choice.plan.first().map(|hop| hop.deployment));
-        match first {
-            Some(first) if is_cloud(&self.table, first) => Home::Cloud,
-            _ => Home::Local,
-        }
+    /// `None` where no budgets are configured.
+    pub(super) fn spender(&self, facts: &Facts, by_rule: Option<&Choice>) -> Option<Spender> {
+        let budgets = self.table.budgets.as_ref()?;
+        let first = by_rule.and_then(|choice| choice.plan.first());
+        let in_cloud = first.is_some_and(|first| is_cloud(&self.table, first.deployment));
+        let limited = budgets.fallback_share.is_some();
+        let home = if limited && !in_cloud { Home::Local } else { Home::Cloud };
+        Some(Spender::of(facts, budgets, home))
     }
 
     pub(super) fn allowance(
