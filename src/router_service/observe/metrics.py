@@ -46,8 +46,8 @@ _Family = TypeVar("_Family", bound=MetricWrapperBase)
 class Metrics:
     """An Observer that counts and measures.
 
-    status gives the state of each provider and dropped_lines the access log's lost lines; both are
-    read when someone scrapes, and left out where they are None.
+    status gives the state of each provider and what budgets hold, dropped_lines the access log's
+    lost lines; both are read when someone scrapes, and left out where they are None.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The state of each provider as gauges, read when someone scrapes so that they are never stale.
+"""The live state as gauges, read when someone scrapes so that they are never stale.
 What the router decides on is what is shown here: both come from the same status."""
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from typing import TypedDict
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from router_service.observe.spending_figures import SpendingFigures, spending_gauges
 
 HEALTH_STATES = ("healthy", "degraded", "cooling_down", "half_open", "recovering")
 
@@ -28,6 +30,7 @@ class StatusFigures(TypedDict):
     """What is read of a status; it may hold more."""
 
     providers: Mapping[str, ProviderFigures]
+    spending: SpendingFigures | None
 
 
 Status = Callable[[], StatusFigures]
@@ -48,14 +51,16 @@ class ProviderGauges(Collector):
             "Unix time at which a provider may be used again; 0 where it is in use.",
         )
         health = _gauge("router_health", "1 for the state a provider is in.", "state")
-        for provider, figures in self._status()["providers"].items():
+        status = self._status()
+        for provider, figures in status["providers"].items():
             in_flight.add_metric((provider,), figures["in_flight"])
             capacity.add_metric((provider,), figures["capacity"])
             saturated.add_metric((provider,), figures["saturated"])
             cooldown.add_metric((provider,), figures["out_until_us"] * _US)
             for state in HEALTH_STATES:
                 health.add_metric((provider, state), figures["health"] == state)
-        return (in_flight, capacity, saturated, cooldown, health)
+        spending = spending_gauges(status["spending"])
+        return (in_flight, capacity, saturated, cooldown, health, *spending)
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
