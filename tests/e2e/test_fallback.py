@@ -16,7 +16,7 @@ from .routers import InProcessRouter, in_process
 
 STATUS = FaultKind.STATUS
 
-UNSTREAMED = {"logprobs": True}
+UNSTREAMED = {"modalities": ["text"]}
 """In a body: asked for whole, so that its only limit is the deadline."""
 
 
