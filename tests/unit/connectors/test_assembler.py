@@ -213,7 +213,7 @@ def endless(shape: str) -> Any:
     while True:
         number += 1
         yield {
-            "text": {"choices": [{"index": 0, "delta": {"content": "x"}}]},
+            "text": {"choices": [{"index": 0, "delta": {"content": "x" * 99}}]},
             "choices": {"choices": [{"index": number}]},
             "members": {f"m{number}": 1},
             "delta": {"choices": [{"index": 0, "delta": {f"m{number}": ""}}]},
