@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from . import connector_targets, core_targets
+from . import connector_targets, core_targets, face_targets
 
-TARGETS = (*connector_targets.TARGETS, *core_targets.TARGETS)
+TARGETS = (*connector_targets.TARGETS, *core_targets.TARGETS, *face_targets.TARGETS)

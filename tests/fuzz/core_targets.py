@@ -70,7 +70,8 @@ def config_check(data: bytes, draws: random.Random) -> bool:
     try:
         table = Table.compile(data)
     except ConfigRejected as error:
-        assert error.diagnostics
+        if not error.diagnostics:
+            raise
         return False
     try:
         decision = Router(table, "i").decide(Facts("small"), 1, draws.getrandbits(64))

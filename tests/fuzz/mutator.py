@@ -37,9 +37,11 @@ class Mutator:
         """An input, and the draws for whatever else a case leaves to chance."""
         draws = random.Random(f"{self._salt}/{number}")
         data = draws.choice(self._seeds)
+        changes = draws.randrange(MOST_CHANGES)
         if draws.random() < 0.5:
             data = _with_other_values(data, draws)
-        for _ in range(draws.randrange(MOST_CHANGES)):
+            changes = draws.choice((0, 0, changes))
+        for _ in range(changes):
             data = self._changed(data, draws)
         return data[:MOST_BYTES], draws
 

@@ -42,7 +42,7 @@ OPENAI_STREAMS = (
     + _sse({"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}),
     _sse({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": _LOGPROBS}]})
     + _sse(_chunk({"reasoning_content": "hm", "refusal": "no", "x_new": [1]}, "stop")),
-    b": hello\r\n\r\nevent: x\r\nid: 7\r\ndata: {\"choices\":\r\ndata: []}\r\n\r\n",
+    b': hello\r\n\r\nevent: x\r\nid: 7\r\ndata: {"choices":\r\ndata: []}\r\n\r\n',
     _sse(_chunk({"content": "a"}), {"error": {"message": "slow", "code": 429, "retry_after": 2}}),
 )
 
@@ -184,4 +184,3 @@ CONDITIONS = (
     b"one_unavailable AND always",
     b"prompt_tokens<1e3||max_tokens!=-1",
 )
-
