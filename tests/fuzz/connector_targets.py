@@ -202,7 +202,7 @@ def error_check(data: bytes, draws: random.Random) -> bool:
     if draws.random() < 0.3:
         data = data.replace(b"m", KEY.encode())
     status = draws.choice((200, 301, 400, 404, 413, 422, 429, 500, 503))
-    errors = [FAILURES.refused(status, {}, data)]
+    errors: list[UpstreamError | None] = [FAILURES.refused(status, {}, data)]
     try:
         content_seen = draws.random() < 0.5
         errors.append(FAILURES.in_band(parse(data), {}, content_seen=content_seen))

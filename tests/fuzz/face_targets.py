@@ -242,8 +242,8 @@ async def grpc_face() -> AsyncIterator[Check]:
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         # No serializers: the bytes go out, and come back, as they are.
-        calls = {path: channel.unary_unary(path) for path, _ in MESSAGES}
-        stream = channel.unary_stream(STREAMED)
+        calls: dict[str, Any] = {path: channel.unary_unary(path) for path, _ in MESSAGES}
+        stream: Any = channel.unary_stream(STREAMED)
 
         async def check(data: bytes, draws: random.Random) -> bool:
             at, data = data[:1], data[1:]
