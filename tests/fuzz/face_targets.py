@@ -94,13 +94,13 @@ class CoreService:
         return self._router.decide(facts, now_us(), self._seeds.getrandbits(64))
 
     async def decide_many(self, queries: Sequence[RouteQuery]) -> list[Decision | RouterError]:
-        return [await self._decide_or_error(query) for query in queries]
-
-    async def _decide_or_error(self, query: RouteQuery) -> Decision | RouterError:
-        try:
-            return await self.decide(query)
-        except RouterError as error:
-            return error
+        found: list[Decision | RouterError] = []
+        for query in queries:
+            try:
+                found.append(await self.decide(query))
+            except RouterError as error:
+                found.append(error)
+        return found
 
     async def explain(self, query: RouteQuery) -> dict[str, Any]:
         facts = await facts_of_query(TABLE, query)

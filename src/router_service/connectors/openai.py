@@ -72,7 +72,7 @@ class OpenAiProtocol:
         body = call.body
         if call.operation is not Operation.EMBEDDING:
             changes["stream"] = call.streamed
-            if call.assembled:
+            if call.streamed and not call.stream:
                 changes["stream_options"] = _with_usage(body) if ask_usage else None
             if call.prefill is not None:
                 body, continuation = openai_continuation(call.operation, body, call.prefill)
