@@ -104,16 +104,17 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
         access_log = open_access_log(config.logging.access_log)
         if access_log is not None:
             stack.callback(access_log.close)
+        admission = _admission(config)
         registry = CollectorRegistry()
         batch = Batch(registry)
         stack.callback(batch.flush)
         metrics = Metrics(
             registry,
             status=lambda: json.loads(router.status(now_us())),
+            lanes=lambda: {work.value: lane for work, lane in admission.lanes.items()},
             dropped_lines=lambda: access_log.dropped if access_log else 0,
         )
         batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
-        admission = _admission(config)
         orchestrator = Orchestrator(
             router=router,
             upstreams=upstreams,

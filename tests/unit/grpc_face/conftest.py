@@ -241,6 +241,8 @@ class FakeRequests:
     """Raised by a stream after its first delta."""
     hang: bool = False
     """Wait to be released before answering; a stream waits after its first delta."""
+    endless: bool = False
+    """A stream goes on and on."""
     report_status: str = "accepted"
     feedback_status: str = "accepted"
     document: dict[str, Any] = field(default_factory=dict)
@@ -280,6 +282,8 @@ class FakeRequests:
             yield Delta(b'{"n":1}', "hel", content=True)
             if self.hang:
                 await self.release.wait()
+            while self.endless:
+                yield Delta(b'"' + b"x" * 100_000 + b'"', "x", content=True)
             if self.break_with is not None:
                 raise self.break_with
             yield Delta(b'{"n":2}', "lo", content=True)

@@ -4,6 +4,7 @@ error turned into a status, so that no call is left without one."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -28,6 +29,7 @@ from router_service.serving.entry import entered
 from router_service.serving.ports import RequestService
 from router_service.types import Arrival, Operation, Work
 
+_REFUSAL_TIMEOUT_S = 5.0
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -125,7 +127,11 @@ async def _refuse(context: Context, error: BaseException, request_id: str) -> No
         (REQUEST_ID, request_id),
         ("grpc-status-details-bin", told.SerializeToString()),
     )
-    await context.abort(_STATUS_CODES[told.code], told.message, trailing)
+    # The status of a caller that has stopped reading waits behind what was written before it.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
+            await context.abort(_STATUS_CODES[told.code], told.message, trailing)
+    raise grpc.aio.AbortError
 
 
 def _arrival(caller: Caller, work: Work) -> Arrival:

@@ -16,6 +16,7 @@ from router_service.faces.grpc.caller import Caller, Context
 from router_service.faces.grpc.errors import failure_of, item_error
 from router_service.faces.grpc.health import until_draining
 from router_service.faces.grpc.readable import refuse_unreadable
+from router_service.faces.grpc.sending import write
 from router_service.serving.ports import RequestService
 from router_service.types import Answer, RouteQuery, Work
 from router_service.v1 import router_pb2, router_pb2_grpc
@@ -24,8 +25,9 @@ from router_service.v1 import router_pb2, router_pb2_grpc
 class RouterService(router_pb2_grpc.RouterServiceServicer):
     """The servicer. Method names are the RPCs'; their contract is in proto/."""
 
-    def __init__(self, requests: RequestService, keys: Keys) -> None:
+    def __init__(self, requests: RequestService, keys: Keys, write_timeout_s: float) -> None:
         self.keys = keys
+        self._write_timeout_s = write_timeout_s
         self.requests = requests
         self._write = replies.DecisionWriter(requests)
 
@@ -87,7 +89,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
             outcome = await self._decide(item.route, caller)
             response = router_pb2.RouteStreamResponse(correlation_id=correlation_id)
             self._result(outcome, item.route, caller, response.result)
-            await context.write(response)
+            await write(context, response, self._write_timeout_s)
 
     async def _decide(
         self, request: router_pb2.RouteRequest, caller: Caller
@@ -155,7 +157,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         # Closed here and now, so that a caller who leaves stops the provider at once.
         async with aclosing(stream):
             async for item in stream:
-                await context.write(replies.event(item))
+                await write(context, replies.event(item), self._write_timeout_s)
 
 
 def _query_or_error(

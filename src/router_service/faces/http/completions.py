@@ -16,7 +16,7 @@ from router_service.faces.http.request import (
     headers_of,
     read_body,
 )
-from router_service.faces.http.served import served_headers
+from router_service.faces.http.sending import send_whole
 from router_service.faces.http.sse import relay
 from router_service.serving.admission import Place
 from router_service.serving.attributes import attributes_from_headers
@@ -41,13 +41,9 @@ def completion_endpoint(
 
         async with entered(service, arrival, read) as incoming:
             answer = await service.open(incoming)
-            if not isinstance(answer, Answer):
-                return await relay(request, caller, answer, limits.write_timeout_s)
-        return web.Response(
-            body=answer.body,
-            content_type="application/json",
-            headers=served_headers(answer.served),
-        )
+            if isinstance(answer, Answer):
+                return await send_whole(request, answer, limits.write_timeout_s)
+            return await relay(request, caller, answer, limits.write_timeout_s)
 
     return complete
 

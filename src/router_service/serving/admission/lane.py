@@ -45,6 +45,10 @@ class Lane:
         return self._waiting.all
 
     @property
+    def bytes_held(self) -> int:
+        return self.bodies.held
+
+    @property
     def retry_after_s(self) -> float:
         """After this time, at the present pace, those who wait now have had their turn."""
         pace_s = (self._service_s or 0.0) / self._bounds.max_concurrent
@@ -57,7 +61,7 @@ class Lane:
         """
         place = Place(self, arrival)
         if self._may_run(place):
-            self._start(place)
+            self._start(place, place.joined)
         else:
             self._queue_up(place, timeout_s)
         return place
@@ -107,9 +111,9 @@ class Lane:
             and _below(running.callers[place.caller], self._bounds.caller.concurrent)
         )
 
-    def _start(self, place: Place) -> None:
+    def _start(self, place: Place, now: float) -> None:
         self._running.add(place)
-        place.grant()
+        place.grant(now)
 
     def _start_next(self) -> None:
         while self._running.all < self._bounds.max_concurrent:
@@ -117,7 +121,7 @@ class Lane:
             if place is None:
                 return
             self._waiting.remove(place)
-            self._start(place)
+            self._start(place, self.clock())
 
     def _face(self, place: Place) -> Most:
         return self._bounds.faces.get(place.face, _NO_BOUND)

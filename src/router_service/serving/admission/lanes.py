@@ -33,7 +33,7 @@ class Admission:
         """bounds are those of requests to carry out; the bytes are for each kind of work."""
         deciding = Bounds(max_deciding)
         kinds = {Work.CARRY_OUT: bounds, Work.DECIDE: deciding, Work.DECIDE_STREAM: deciding}
-        self._lanes = {
+        self.lanes = {
             work: Lane(each, Bodies(max_body_bytes_held), clock) for work, each in kinds.items()
         }
         self._clock = clock
@@ -42,14 +42,11 @@ class Admission:
     @property
     def running(self) -> int:
         """Requests being carried out now."""
-        return self.lane(Work.CARRY_OUT).running
+        return self.lanes[Work.CARRY_OUT].running
 
     @property
     def draining(self) -> bool:
         return self._draining
-
-    def lane(self, work: Work) -> Lane:
-        return self._lanes[work]
 
     def join(self, arrival: Arrival, timeout_s: float) -> Place:
         """A place for a request that has timeout_s from its arrival; leave it when that ends.
@@ -58,7 +55,7 @@ class Admission:
         """
         self.refuse_if_draining()
         left_s = timeout_s - (self._clock() - arrival.at)
-        return self.lane(arrival.work).join(arrival, left_s)
+        return self.lanes[arrival.work].join(arrival, left_s)
 
     def refuse_if_draining(self) -> None:
         if self._draining:
@@ -71,7 +68,7 @@ class Admission:
         asyncio.get_running_loop().call_later(patience_s, self._refuse_waiting)
 
     def _refuse_waiting(self) -> None:
-        for lane in self._lanes.values():
+        for lane in self.lanes.values():
             lane.refuse_waiting(_draining())
 
 

@@ -76,9 +76,9 @@ class Place:
         self._lane.bodies.give_back(self._bytes)
         self._lane.left(self, waited=waited)
 
-    def grant(self) -> None:
+    def grant(self, now: float) -> None:
         """The slot is here. For the lane."""
-        self.started = self._lane.clock()
+        self.started = now
         self._wake()
 
     def refuse(self, refusal: RouterError) -> None:

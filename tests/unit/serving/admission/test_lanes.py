@@ -25,7 +25,7 @@ async def test_each_kind_of_work_has_slots_and_bytes_of_its_own() -> None:
         place = desk.join(arrival(work=work), 1)
         place.hold(100)
         await place.turn()
-    assert [desk.lane(work).running for work in Work] == [1, 1, 1]
+    assert [desk.lanes[work].running for work in Work] == [1, 1, 1]
     assert desk.running == 1
     with pytest.raises(Overloaded):
         desk.join(arrival(work=Work.DECIDE), 1)
@@ -55,7 +55,7 @@ async def test_draining_refuses_newcomers_at_once() -> None:
 @jumping
 async def test_draining_serves_the_waiting_while_there_is_time() -> None:
     desk = admission()
-    scene = Scene(desk.lane(Work.CARRY_OUT))
+    scene = Scene(desk.lanes[Work.CARRY_OUT])
     for name in ("runs", "waits", "waits too long"):
         await scene.come(name, lasts_s=3)
     desk.drain(4)
