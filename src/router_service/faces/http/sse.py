@@ -15,7 +15,7 @@ from router_service.faces.http.errors import error_object, internal_error
 from router_service.faces.http.request import Caller
 from router_service.faces.http.sending import write
 from router_service.faces.http.served import served_headers
-from router_service.types import Delta, Finished, Opened, StreamItem
+from router_service.types import Continued, Delta, Finished, Opened, StreamItem
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ async def _send_items(
     async for item in stream:
         if isinstance(item, Delta):
             await write(response, b"data: " + item.raw + b"\n\n", write_timeout_s)
+        elif isinstance(item, Continued):
+            await write(response, b"data: " + item.chunk + b"\n\n", write_timeout_s)
         elif isinstance(item, Finished):
             await write(response, b"data: [DONE]\n\n", write_timeout_s, last=True)
             return
