@@ -20,7 +20,6 @@ import pytest
 from router_service.testing import Behaviour, FakeFleet
 from router_service.v1 import router_pb2
 
-from . import small_fleet
 from .callers import Reply, chat
 from .routers import InProcessRouter, RouterProcess, as_process, in_process, until
 
@@ -60,14 +59,9 @@ async def busy_fleet(fleet: FakeFleet) -> FakeFleet:
 
 
 @pytest.fixture
-def patient(busy_fleet: FakeFleet, tmp_path: Path) -> Path:
-    """A routing config that gives every answer its time."""
-    document = small_fleet.routing(busy_fleet.addresses, patience_ms=20_000)
-    return small_fleet.written(document, tmp_path / "patient.yaml")
-
-
-@pytest.fixture
-async def process(patient: Path, tmp_path: Path) -> AsyncIterator[RouterProcess]:
+async def process(
+    busy_fleet: FakeFleet, patient: Path, tmp_path: Path
+) -> AsyncIterator[RouterProcess]:
     async with as_process(patient, tmp_path, LIMITS, KEYS) as running:
         yield running
 
@@ -186,7 +180,9 @@ def tasks() -> int:
     return sum(name != "RequestHandler.start" for name in names)
 
 
-async def test_a_wave_leaves_no_task_behind(patient: Path, tmp_path: Path) -> None:
+async def test_a_wave_leaves_no_task_behind(
+    busy_fleet: FakeFleet, patient: Path, tmp_path: Path
+) -> None:
     answered = Answered()
     async with in_process(patient, tmp_path, LIMITS) as router:
         await come(router, 0, answered, "none")
@@ -202,7 +198,7 @@ async def test_a_wave_leaves_no_task_behind(patient: Path, tmp_path: Path) -> No
 
 
 async def test_a_deadline_that_cannot_be_kept_is_refused_at_once(
-    patient: Path, tmp_path: Path, face: str
+    busy_fleet: FakeFleet, patient: Path, tmp_path: Path, face: str
 ) -> None:
     one_slot = {"limits": {"max_concurrent": 1, "max_queue": 100}}
     async with in_process(patient, tmp_path, one_slot) as router:
@@ -228,7 +224,7 @@ async def test_a_deadline_that_cannot_be_kept_is_refused_at_once(
 
 
 async def test_many_connections_that_send_slowly_hold_only_their_places(
-    patient: Path, tmp_path: Path
+    busy_fleet: FakeFleet, patient: Path, tmp_path: Path
 ) -> None:
     """Bodies that never come take up slots and places in the queue, and those are bounded."""
     async with in_process(patient, tmp_path, LIMITS) as router:

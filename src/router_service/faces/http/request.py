@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,7 +13,12 @@ from typing import TypeVar
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import ContentEncodingError
 
-from router_service.errors import BodyTooLarge, InvalidRequest
+from router_service.errors import (
+    BodyTooLarge,
+    DeadlineExceeded,
+    InvalidRequest,
+    RouterError,
+)
 from router_service.faces.http.errors import HttpProblem
 from router_service.serving.admission import Place
 from router_service.serving.attributes import is_unicode
@@ -108,7 +114,7 @@ async def read_body(request: web.Request, limits: HttpLimits, place: Place) -> b
 
     Raises what the place's turn() and hold() do, BodyTooLarge as soon as it is known to be,
     InvalidRequest for one that cannot be decompressed, HttpProblem for a wrong media type (415) or
-    a slow sender (408).
+    a slow sender (408), DeadlineExceeded for one slower than its own deadline.
     """
     _check_media_type(request)
     _check_size(request.content_length or 0, limits)
@@ -121,19 +127,32 @@ async def read_body(request: web.Request, limits: HttpLimits, place: Place) -> b
             return body
         declared = 0 if "content-encoding" in request.headers else request.content_length or 0
         place.hold(declared)
-        async with asyncio.timeout(limits.body_timeout_s):
+        async with asyncio.timeout(min(limits.body_timeout_s, _left_s(place.arrival))):
             return await _read_bounded(request.content, limits, place, declared)
     except TimeoutError:
-        raise HttpProblem(
-            408,
-            "body_timeout",
-            f"the request body did not arrive within {limits.body_timeout_s:g} s; send it faster",
-        ) from None
+        raise _body_too_slow(place.arrival, limits) from None
     except (ContentEncodingError, web.RequestPayloadError):
         raise InvalidRequest(
             "the body is not what its Content-Encoding and Transfer-Encoding say; send it as it is "
             "or gzip-compressed"
         ) from None
+
+
+def _left_s(arrival: Arrival) -> float:
+    """What is left of the caller's own deadline, seconds."""
+    if arrival.timeout_s is None:
+        return math.inf
+    return arrival.timeout_s - (time.monotonic() - arrival.at)
+
+
+def _body_too_slow(arrival: Arrival, limits: HttpLimits) -> RouterError:
+    if _left_s(arrival) <= 0:
+        return DeadlineExceeded("the deadline passed before the request body had arrived")
+    return HttpProblem(
+        408,
+        "body_timeout",
+        f"the request body did not arrive within {limits.body_timeout_s:g} s; send it faster",
+    )
 
 
 async def parsed(body: bytes, parse: Callable[[], Parsed]) -> Parsed:

@@ -22,6 +22,7 @@ class Place:
     """Use as a context manager; leaving the block leaves the lane. Made by Lane.join()."""
 
     def __init__(self, lane: Lane, arrival: Arrival) -> None:
+        self.arrival = arrival
         self.face = arrival.face
         self.caller = arrival.principal
         self.level = level_of(arrival.priority)
