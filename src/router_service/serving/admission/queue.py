@@ -4,6 +4,7 @@ served. One caller's flood, or one priority's, delays the others but never shuts
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -108,9 +109,9 @@ class _Level:
         return None
 
     def ahead_of(self, key: tuple[str, str]) -> int:
-        mine = self.waiting(key)
-        others = (len(line) for other, line in self._lines.items() if other != key)
-        return mine + sum(min(length, mine + 1) for length in others)
+        """All of the own line, and of each other line as many as have their turns before."""
+        turns = repeat(self.waiting(key) + 1)
+        return sum(map(min, map(len, self._lines.values()), turns))
 
     def waiting(self, key: tuple[str, str]) -> int:
         return len(self._lines.get(key, ()))
