@@ -54,6 +54,7 @@ def make_record(make_attempt: MakeAttempt) -> MakeRecord:
         attempts=(make_attempt(),),
         status="ok",
         error=None,
+        queued_s=0.25,
         decision_s=4.2e-6,
         ttft_s=0.13,
         total_s=0.95,

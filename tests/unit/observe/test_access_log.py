@@ -112,6 +112,8 @@ def test_fields_of_a_request(make_record: MakeRecord) -> None:
         ],
         "status": "ok",
         "error": None,
+        "refusal": None,
+        "queued_s": 0.25,
         "decision_s": 4.2e-06,
         "ttft_s": 0.13,
         "total_s": 0.95,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -45,11 +47,33 @@ def test_a_request_is_counted_and_measured(metrics: Metrics, make_record: MakeRe
     assert value(metrics, "router_decision_seconds_sum") == pytest.approx(4.2e-6)
     assert value(metrics, "router_overhead_seconds_sum") == pytest.approx(0.0004)
     assert value(metrics, "router_request_seconds_sum") == pytest.approx(0.95)
+    assert value(metrics, "router_queue_seconds_sum") == pytest.approx(0.25)
     assert value(
         metrics, "router_time_to_first_token_seconds_sum", provider="ollama"
     ) == pytest.approx(0.12)
     assert value(metrics, "router_tokens_total", kind="prompt", provider="ollama") == 11
     assert value(metrics, "router_tokens_total", kind="completion", provider="ollama") == 7
+
+
+def test_refusals_are_counted_by_the_bound_they_met(
+    metrics: Metrics, make_record: MakeRecord
+) -> None:
+    refused = make_record(attempts=(), rule=None, status="overloaded", refusal="queue_full")
+    metrics.request_finished(replace(refused, queued_s=0.0))
+    metrics.request_finished(replace(refused, queued_s=5.0, refusal="queue_timeout"))
+    for reason in ("queue_full", "queue_timeout"):
+        assert value(metrics, "router_refused_total", face="http", reason=reason) == 1
+    assert value(metrics, "router_queue_seconds_count") == 1
+    assert value(metrics, "router_queue_seconds_sum") == 5
+
+
+def test_the_lanes_are_read_at_scrape_time() -> None:
+    lane = SimpleNamespace(running=1, waiting=2, bytes_held=3)
+    metrics = Metrics(lanes=lambda: {"carry_out": lane})
+    lane.running = 7
+    assert value(metrics, "router_requests_running", work="carry_out") == 7
+    assert value(metrics, "router_requests_waiting", work="carry_out") == 2
+    assert value(metrics, "router_body_bytes_held", work="carry_out") == 3
 
 
 def test_buckets_reach_down_to_where_the_router_works(
