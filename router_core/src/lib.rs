@@ -10,6 +10,7 @@ pub mod decision;
 pub mod eligibility;
 pub mod experiment;
 pub mod facts;
+pub mod hold;
 pub mod ids;
 pub mod outcome;
 pub mod price;

@@ -18,6 +18,7 @@ from router_service.observe.tracing import Tracing
 from router_service.serving.admission import Admission
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
+from router_service.serving.upstreams import Upstreams
 from router_service.types import (
     Answer,
     Attributes,
@@ -184,7 +185,7 @@ def table() -> Table:
 def house(table: Table) -> House:
     router, admission, seen = Router(table, "test"), _admission(), Records()
     connectors = {"one": ScriptedConnector(), "two": ScriptedConnector()}
-    upstreams = {p.id: Upstream(p, connectors[p.id]) for p in table.providers}
+    upstreams = Upstreams(Upstream(p, connectors[p.id]) for p in table.providers)
     orchestrator = Orchestrator(
         router=router,
         upstreams=upstreams,

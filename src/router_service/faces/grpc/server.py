@@ -17,7 +17,7 @@ from router_service.faces.grpc.admin import AdminService
 from router_service.faces.grpc.health import Health
 from router_service.faces.grpc.readable import register
 from router_service.faces.grpc.service import RouterService
-from router_service.serving.ports import RequestService
+from router_service.serving.ports import OperatorService, RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc, router_pb2, router_pb2_grpc
 
 _HEADROOM_BYTES = 16 * 1024 * 1024
@@ -42,7 +42,7 @@ class Settings(Protocol):
 
 
 def create_grpc_server(
-    orchestrator: RequestService, *, keys: Keys, config: Settings
+    orchestrator: RequestService, operations: OperatorService, *, keys: Keys, config: Settings
 ) -> grpc.aio.Server:
     """A server with all services, neither bound nor started.
 
@@ -51,7 +51,8 @@ def create_grpc_server(
     """
     most = config.grpc.max_message_bytes
     server = grpc.aio.server(options=_options(most))
-    service, admin = RouterService(orchestrator, keys), AdminService(orchestrator, keys)
+    service = RouterService(orchestrator, keys)
+    admin = AdminService(orchestrator, operations, keys)
     register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server, most)
     register(admin_pb2_grpc.add_AdminServiceServicer_to_server, admin, server, most)
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)
