@@ -54,17 +54,13 @@ impl Hold {
     /// In plain words, such as `disabled by an operator for another 90.0 s: new memory`.
     #[must_use]
     pub fn text(&self, now_us: u64) -> String {
-        let mut text = match self.kind {
-            HoldKind::Draining => "drained by an operator".to_owned(),
-            HoldKind::Disabled => "disabled by an operator".to_owned(),
+        let done = match self.kind {
+            HoldKind::Draining => "drained",
+            HoldKind::Disabled => "disabled",
         };
-        if let Some(left_us) = self.left_us(now_us) {
-            text += &format!(" for another {:.1} s", left_us as f64 / 1e6);
-        }
-        if !self.reason.is_empty() {
-            text += ": ";
-            text += &self.reason;
-        }
-        text
+        let left = |us: u64| format!(" for another {:.1} s", us as f64 / 1e6);
+        let time = self.left_us(now_us).map(left).unwrap_or_default();
+        let colon = if self.reason.is_empty() { "" } else { ": " };
+        format!("{done} by an operator{time}{colon}{}", self.reason)
     }
 }
