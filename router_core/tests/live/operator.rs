@@ -10,8 +10,8 @@ use crate::support::{asking, table};
 
 const KINDS: [HoldKind; 2] = [HoldKind::Draining, HoldKind::Disabled];
 
-fn hold(kind: HoldKind) -> Option<Hold> {
-    Some(Hold { kind, reason: "new memory".to_owned(), until_us: 0 })
+fn hold(kind: HoldKind) -> Hold {
+    Hold { kind, reason: "new memory".to_owned(), until_us: 0 }
 }
 
 /// `m` on `a`, and on `b` where `a` cannot; `alone` on `a` only.
@@ -34,7 +34,7 @@ fn nothing_new_goes_there_and_what_runs_finishes() {
     for kind in KINDS {
         let mut fleet = Fleet::new(&pair());
         let running = fleet.hold(&asking("m"));
-        fleet.router.hold("a", hold(kind)).unwrap();
+        fleet.router.hold("a", Some(hold(kind))).unwrap();
         assert_eq!(fleet.router.is_disabled("a", fleet.now_us), kind == HoldKind::Disabled);
         for _ in 0..20 {
             assert_eq!(fleet.ends(&asking("m"), &done()), "m@b");
@@ -51,7 +51,7 @@ fn nothing_new_goes_there_and_what_runs_finishes() {
 #[test]
 fn the_reason_is_told_to_who_asks() {
     let mut fleet = Fleet::new(&pair());
-    fleet.router.hold("a", hold(HoldKind::Draining)).unwrap();
+    fleet.router.hold("a", Some(hold(HoldKind::Draining))).unwrap();
     let explained = fleet.router.explain(&asking("m"), fleet.now_us, 1).unwrap().explain();
     let told = "provider a is drained by an operator: new memory";
     assert!(explained["candidates"].to_string().contains(told), "{explained}");
@@ -65,7 +65,7 @@ fn the_reason_is_told_to_who_asks() {
 #[test]
 fn where_all_is_held_the_refusal_names_it() {
     let mut fleet = Fleet::new(&pair());
-    fleet.router.hold("a", hold(HoldKind::Disabled)).unwrap();
+    fleet.router.hold("a", Some(hold(HoldKind::Disabled))).unwrap();
     let refused = fleet.decide(&asking("alone")).unwrap_err();
     assert_eq!(refused.code, "no_eligible_deployment");
     let told = "alone@a: provider a is disabled by an operator: new memory";
@@ -100,7 +100,7 @@ fn a_hold_with_a_time_ends_by_itself() {
 fn it_outlives_reloads_also_one_without_the_provider() {
     let mut fleet = Fleet::new(&pair());
     let running = fleet.hold(&only("m", "m@a"));
-    fleet.router.hold("a", hold(HoldKind::Draining)).unwrap();
+    fleet.router.hold("a", Some(hold(HoldKind::Draining))).unwrap();
     let without =
         json!({ "providers": { "b": provider(8) }, "models": { "m": { "provider": "b" } } });
     fleet.router.swap(table(&without));
@@ -119,7 +119,7 @@ fn a_held_provider_is_neither_probed_nor_tested() {
         fleet.ends(&only("m", "m@a"), &Outcome::of(OutcomeClass::Unreachable));
     }
     assert_eq!(fleet.router.unreachable(fleet.now_us), ["a"]);
-    fleet.router.hold("a", hold(HoldKind::Draining)).unwrap();
+    fleet.router.hold("a", Some(hold(HoldKind::Draining))).unwrap();
     assert!(fleet.router.unreachable(fleet.now_us).is_empty());
     fleet.pass(61 * SECOND_US);
     assert_eq!(fleet.figure("providers", "a", "health"), "half_open");
@@ -138,7 +138,7 @@ fn an_unknown_provider_is_answered_with_the_closest() {
 #[test]
 fn shares_go_to_the_others_and_come_back() {
     let mut fleet = Fleet::new(&pool("weighted", &[("a", 0.5, 8), ("b", 0.3, 8), ("c", 0.2, 8)]));
-    fleet.router.hold("a", hold(HoldKind::Draining)).unwrap();
+    fleet.router.hold("a", Some(hold(HoldKind::Draining))).unwrap();
     let facts = asking("p");
     let held = fleet.counts(std::iter::repeat_n(&facts, 1_000));
     assert_eq!(held.get("m-a@a"), None);
@@ -158,14 +158,14 @@ fn a_pool_whose_local_members_are_held_overflows_to_the_cloud() {
     config["models"]["m-a"] =
         json!({ "deployments": [{ "provider": "a" }, { "provider": "cloud" }] });
     let mut fleet = Fleet::new(&config);
-    fleet.router.hold("a", hold(HoldKind::Draining)).unwrap();
+    fleet.router.hold("a", Some(hold(HoldKind::Draining))).unwrap();
     assert!(fleet.first(&asking("p")).ends_with("@cloud"));
 }
 
 #[test]
 fn snapshots_carry_it() {
     let mut fleet = Fleet::new(&pair());
-    fleet.router.hold("a", hold(HoldKind::Disabled)).unwrap();
+    fleet.router.hold("a", Some(hold(HoldKind::Disabled))).unwrap();
     let text = serde_json::to_string(&fleet.router.snapshot()).unwrap();
     let mut other = Fleet::new(&pair());
     assert!(other.router.restore(&serde_json::from_str(&text).unwrap()).is_empty());

@@ -19,6 +19,7 @@ from router_service.serving.admission import Admission
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
 from router_service.serving.upstreams import Upstreams
+from router_service.testing.carriage import hang
 from router_service.types import (
     Answer,
     Attributes,
@@ -73,8 +74,11 @@ def failing(outcome_class: OutcomeClass, **members: Any) -> list[Step]:
     return [UpstreamError(outcome_class, f"told to fail: {outcome_class}", **members)]
 
 
+@dataclass(frozen=True, slots=True)
 class Hang:
-    """In a script: wait until the attempt is closed."""
+    """In a script: wait so long, or until the attempt is closed."""
+
+    seconds: float | None = None
 
 
 Step = Event | Exception | Hang
@@ -102,7 +106,7 @@ class ScriptedConnector:
                     raise step
                 if isinstance(step, Hang):
                     self.hanging.set()
-                    await asyncio.get_running_loop().create_future()
+                    await hang(step.seconds)
                 else:
                     yield step
         finally:
@@ -183,6 +187,10 @@ def table() -> Table:
 
 @pytest.fixture
 def house(table: Table) -> House:
+    return house_of(table)
+
+
+def house_of(table: Table) -> House:
     router, admission, seen = Router(table, "test"), _admission(), Records()
     connectors = {"one": ScriptedConnector(), "two": ScriptedConnector()}
     upstreams = Upstreams(Upstream(p, connectors[p.id]) for p in table.providers)
