@@ -68,7 +68,7 @@ impl Medley {
 
     /// Does the next thing.
     pub fn act(&mut self) {
-        match self.rng.below(64) {
+        match self.rng.below(65) {
             0..=15 => self.begin(),
             16..=19 => self.decide(),
             20..=27 => self.finish(),
@@ -78,12 +78,12 @@ impl Medley {
             44..=51 => self.pass(),
             52..=55 => self.signal(),
             56..=59 => self.resume(),
-            60 => self.hold(),
-            61..=62 => {
+            60..=62 => {
                 let id = self.any(&["a", "b", "c", "d"]);
                 self.router.reachable(id, self.now_us);
             }
-            _ => self.router.swap(TABLES[self.rng.below(2)].clone()),
+            63 => self.router.swap(TABLES[self.rng.below(2)].clone()),
+            _ => self.hold(),
         }
     }
 
