@@ -188,6 +188,8 @@ class AttemptRecord:
     """One try as callers, logs and metrics see it. Times are seconds."""
 
     number: int
+    kind: str
+    """Why it was made: first, repeat, fallback, hedge or continuation."""
     model: str
     provider: str
     deployment: str

@@ -1,5 +1,5 @@
-"""grpcurl, which knows the API only by reflection: lists, describes, routes, drains, reloads, asks for
-health."""
+"""grpcurl, which knows the API only by reflection: lists, describes, routes, drains, reloads, and
+asks for health."""
 
 from __future__ import annotations
 

@@ -160,6 +160,7 @@ class AttemptJournal:
         attempt = self._attempt
         record = AttemptRecord(
             number=attempt.number,
+            kind=attempt.kind,
             model=attempt.model,
             provider=attempt.provider,
             deployment=attempt.deployment,
