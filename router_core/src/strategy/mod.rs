@@ -124,7 +124,10 @@ pub fn order(strategy: Strategy, entries: &mut [Entry], chance: &mut Chance<'_>)
     if strategy.measures() {
         expect_no_miracles(entries);
     }
-    entries.sort_by_key(|entry| entry.class.key());
+    let class = |entry: &Entry| entry.class.key();
+    if !entries.is_sorted_by_key(class) {
+        entries.sort_by_cached_key(class);
+    }
     let mut first = None;
     for class in entries.chunk_by_mut(|a, b| a.class.key() == b.class.key()) {
         let drawn = order_class(strategy, class, chance);

@@ -3,7 +3,11 @@
 
 use super::entry::{to_front, Basis, Chance, Class, Drawn, Entry, Scope};
 
-/// Sorts by score, larger first. Entries within `margin` of the best are its equals: `tie` decides
+/// So many places of a class are put in order. A walk tries at most twenty deployments, so those after
+/// them, which it only looks through for a free slot, follow in no order.
+const PLACES: usize = 32;
+
+/// Orders by score, larger first. Entries within `margin` of the best are its equals: `tie` decides
 /// between them, then the session or chance.
 pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Drawn {
     if class.len() < 2 {
@@ -12,20 +16,47 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
     // Where the order starts among equals is chance, so that the second place is not always the same.
     let start = chance.rng.below(class.len());
     let scope = chance.scope;
-    let mut number = 0;
-    class.sort_by_cached_key(|entry| {
-        number += 1;
-        let wrapped = u64::from(number <= start);
-        let ties = u64::from(entry.preference) << 56 | place(entry, scope) << 1 | wrapped;
-        u128::from(descending(entry.score)) << 64 | u128::from(ties)
-    });
-    let least = class.first().map_or(0.0, |best| best.score - margin);
-    let near = class.iter().take_while(|entry| entry.score >= least).count();
-    let Some(near) = class.get_mut(..near) else { return Drawn::CERTAIN };
-    near.sort_by_key(|entry| tie(entry, scope));
-    let first = near.first().map(|entry| tie(entry, scope));
-    let equals = near.iter().take_while(|entry| Some(tie(entry, scope)) == first).count();
-    near.get_mut(..equals).map_or(Drawn::CERTAIN, |equals| chance.decide(equals))
+    let least = class.iter().map(|entry| entry.score).fold(0.0, f64::max) - margin;
+    let key = |(index, entry): (usize, &Entry)| {
+        let ties = if entry.score >= least { tie(entry, scope) } else { u64::MAX };
+        let wrapped = u64::from(index < start);
+        let last = u64::from(entry.preference) << 56 | place(entry, scope) << 1 | wrapped;
+        ((ties, descending(entry.score), last), index)
+    };
+    let mut keys: Vec<_> = class.iter().enumerate().map(key).collect();
+    let first = keys.iter().map(|((ties, ..), _)| *ties).min();
+    let (before, from) = keys.split_at(start);
+    let equal = from.iter().chain(before).filter(|((ties, ..), _)| Some(*ties) == first);
+    let equals: Vec<usize> = equal.map(|(_, index)| *index).collect();
+    let (chosen, drawn) = chance.decide(class, &equals);
+    if let Some((key, _)) = keys.get_mut(chosen) {
+        *key = (0, 0, 0);
+    }
+    put_first(class, &mut keys);
+    drawn
+}
+
+/// Brings the entries of the smallest keys to the first places, in order. `keys` are with the index.
+pub fn put_first<K: Ord>(class: &mut [Entry], keys: &mut [(K, usize)]) {
+    if keys.len() > PLACES {
+        keys.select_nth_unstable(PLACES);
+    }
+    let first = keys.get_mut(..PLACES.min(class.len())).unwrap_or_default();
+    first.sort_unstable();
+    for place in 0..first.len() {
+        // What stood in an earlier place was swapped to where that place's entry came from.
+        let mut index = place;
+        while let Some((_, from)) = first.get(index) {
+            index = *from;
+            if index >= place {
+                break;
+            }
+        }
+        class.swap(place, index);
+        if let Some((_, from)) = first.get_mut(place) {
+            *from = index;
+        }
+    }
 }
 
 /// Sorts larger scores first; the bits of floats from 0 up are in the order of their values.

@@ -1,7 +1,7 @@
 //! `simple_shuffle`: independent weighted draws without replacement. The probability of the first is
 //! its weight over the sum of weights.
 
-use super::score::descending;
+use super::score::{descending, put_first};
 use super::{Basis, Chance, Drawn, Entry};
 use crate::rendezvous::ln;
 
@@ -13,15 +13,24 @@ pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     for entry in class.iter_mut() {
         entry.score = entry.weight / total;
     }
-    class.sort_by_cached_key(|entry| {
+    let keys = class.iter().enumerate().map(|(index, entry)| {
         let uniform = 1.0 - chance.rng.unit();
-        !descending(-ln(uniform) / entry.weight)
+        (!descending(-ln(uniform) / entry.weight), index)
     });
-    if chance.session.is_some() {
-        return chance.decide(class);
+    let mut keys: Vec<_> = keys.collect();
+    let chosen = chance.session.is_some().then(|| {
+        let all: Vec<usize> = (0..class.len()).collect();
+        chance.decide(class, &all)
+    });
+    if let Some((key, _)) = chosen.and_then(|(index, _)| keys.get_mut(index)) {
+        *key = 0;
     }
-    let propensity = class.first().map_or(1.0, |first| first.score);
-    Drawn { basis: Basis::Strategy, propensity }
+    put_first(class, &mut keys);
+    let by_weight = || {
+        let propensity = class.first().map_or(1.0, |first| first.score);
+        Drawn { basis: Basis::Strategy, propensity }
+    };
+    chosen.map_or_else(by_weight, |(_, drawn)| drawn)
 }
 
 #[cfg(test)]
