@@ -4,7 +4,7 @@
 use super::group::Group;
 use super::scene::{Candidate, Scene};
 use super::{Choice, Hop, Note, Refusal};
-use crate::eligibility::{has_capability, has_room, Needs, Skip};
+use crate::eligibility::{has_capability, Needs, Skip, Subject};
 use crate::facts::Features;
 use crate::rendezvous::stable_hash;
 use crate::resolve::{Candidates, Rule};
@@ -244,13 +244,14 @@ impl<'a, V: View> Planner<'a, V> {
     }
 
     fn single(&mut self, deployment: DeploymentId, scored: bool) {
-        match self.scene.refuse(&self.needs, None, deployment) {
+        let scene = self.scene;
+        let subject = Subject::of(scene.table, scene.view, deployment);
+        match scene.refuse(&self.needs, None, &subject) {
             Some(skip) => self.skip(deployment, skip),
             None if self.met(deployment) == Met::Planned => {}
             None => {
                 self.picks.push(Pick { first: deployment, drawn: Drawn::CERTAIN, charge: None });
-                let scene = self.scene;
-                let full = !has_room(scene.table, scene.view, deployment, scene.now_us);
+                let full = !subject.has_room(&scene.table.settings, scene.now_us);
                 self.push(deployment, scored.then_some(1.0), full);
             }
         }
@@ -258,13 +259,19 @@ impl<'a, V: View> Planner<'a, V> {
 
     /// Drops what cannot serve, keeping the reason, orders the rest and appends it to the plan.
     fn group(&mut self, candidates: Vec<Candidate>, group: &Group<'_>, rng: &mut Rng) {
+        let scene = self.scene;
+        let credit = scene.view.credits(group.shares);
         let mut entries = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let id = candidate.deployment;
-            match self.scene.refuse(&self.needs, group.minimum, id) {
+            let subject = Subject::of(scene.table, scene.view, id);
+            match scene.refuse(&self.needs, group.minimum, &subject) {
                 Some(skip) => self.skip(id, skip),
                 None if self.met(id) == Met::Planned => {}
-                None => entries.push(self.scene.entry(&candidate, group, &self.preferred)),
+                None => {
+                    let preferred = &self.preferred;
+                    entries.push(scene.entry(&candidate, &subject, group, preferred, credit(id)));
+                }
             }
         }
         let drawn = order(group.strategy, &mut entries, &mut self.chance(group, rng));
@@ -274,6 +281,7 @@ impl<'a, V: View> Planner<'a, V> {
             let charge = shared.then(|| group.charge(&entries)).flatten();
             self.picks.push(Pick { first: first.deployment, drawn, charge });
         }
+        self.plan.reserve(entries.len());
         for entry in &entries {
             self.push(entry.deployment, group.scored.then_some(entry.score), entry.class.full);
         }

@@ -153,7 +153,7 @@ impl Chance<'_> {
         if equals.len() < 2 {
             return (at(0), Drawn::CERTAIN);
         }
-        if let Some(nth) = self.session.and_then(|session| keep_session(entries(), session)) {
+        if let Some(nth) = self.session.and_then(|session| keep_session(class, equals, session)) {
             return (at(nth), Drawn { basis: Basis::Affinity, propensity: 1.0 });
         }
         let total: f64 = entries().map(|entry| entry.weight).sum();
@@ -176,18 +176,15 @@ pub fn to_front(entries: &mut [Entry], place: usize) {
 }
 
 /// Which of these a session belongs to, by rendezvous hashing over those not overloaded.
-fn keep_session<'e>(
-    equals: impl Iterator<Item = &'e Entry> + Clone,
-    session: u64,
-) -> Option<usize> {
+fn keep_session(class: &[Entry], equals: &[usize], session: u64) -> Option<usize> {
+    let entries = || equals.iter().filter_map(|index| class.get(*index));
     let capacity = |entry: &Entry| f64::from(entry.capacity.max(1));
-    let total: f64 = equals.clone().map(capacity).sum();
-    let used: f64 = equals.clone().map(|entry| entry.load * capacity(entry)).sum();
+    let total: f64 = entries().map(capacity).sum();
+    let used: f64 = entries().map(|entry| entry.load * capacity(entry)).sum();
     let bounded = |entry: &Entry| {
         let most = (BOUNDED_LOAD * (used + 1.0) * capacity(entry) / total).ceil();
         entry.load * capacity(entry) + 1.0 <= most
     };
-    let members =
-        equals.map(|entry| (entry.key, if bounded(entry) { entry.weight } else { 0.0 }));
-    rendezvous::pick(session, members)
+    let able = |nth: usize| equals.get(nth).and_then(|index| class.get(*index)).is_some_and(bounded);
+    rendezvous::pick_able(session, entries().map(|entry| (entry.key, entry.weight)), able)
 }

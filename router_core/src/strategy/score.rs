@@ -16,17 +16,23 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
     // Where the order starts among equals is chance, so that the second place is not always the same.
     let start = chance.rng.below(class.len());
     let scope = chance.scope;
-    let least = class.iter().map(|entry| entry.score).fold(0.0, f64::max) - margin;
     let key = |(index, entry): (usize, &Entry)| {
-        let ties = if entry.score >= least { tie(entry, scope) } else { u64::MAX };
         let wrapped = u64::from(index < start);
         let last = u64::from(entry.preference) << 56 | place(entry, scope) << 1 | wrapped;
-        ((ties, descending(entry.score), last), index)
+        ((tie(entry, scope), descending(entry.score), last), index)
     };
     let mut keys: Vec<_> = class.iter().enumerate().map(key).collect();
-    let first = keys.iter().map(|((ties, ..), _)| *ties).min();
+    let best = keys.iter().map(|((_, score, _), _)| *score).min().unwrap_or(0);
+    let least = descending(f64::from_bits(!best) - margin);
+    let mut first = u64::MAX;
+    for ((ties, score, _), _) in &mut keys {
+        if *score > least {
+            *ties = u64::MAX;
+        }
+        first = first.min(*ties);
+    }
     let (before, from) = keys.split_at(start);
-    let equal = from.iter().chain(before).filter(|((ties, ..), _)| Some(*ties) == first);
+    let equal = from.iter().chain(before).filter(|((ties, ..), _)| *ties == first);
     let equals: Vec<usize> = equal.map(|(_, index)| *index).collect();
     let (chosen, drawn) = chance.decide(class, &equals);
     if let Some((key, _)) = keys.get_mut(chosen) {
