@@ -1,8 +1,8 @@
 //! What keeps a deployment out of a plan (B1), with the reason kept for whoever asks why.
 
 use crate::facts::{Facts, Features};
-use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Provider, Table};
 use crate::settings::Settings;
+use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Provider, Table};
 use crate::view::{DeploymentFigures, ProviderFigures, View};
 
 /// Why a deployment is left out.
@@ -44,6 +44,7 @@ impl<'a> Needs<'a> {
 
     /// The first reason against a deployment, by what it is; `None` when there is none.
     #[must_use]
+    #[inline]
     pub fn refuse(&self, table: &Table, deployment: &Deployment) -> Option<Skip> {
         if !deployment.enabled {
             return Some(Skip::Disabled);
@@ -94,6 +95,7 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     #[must_use]
+    #[inline]
     pub fn of(table: &'a Table, view: &'a impl View, id: DeploymentId) -> Self {
         let deployment = table.deployments.get(id);
         Self {
@@ -106,6 +108,7 @@ impl<'a> Subject<'a> {
 
     /// Whether it or its provider is out at this time.
     #[must_use]
+    #[inline]
     pub fn out(&self, now_us: u64) -> Option<Skip> {
         let until_us = self.part.standing.out_until_us.max(self.whole.standing.out_until_us);
         (until_us > now_us).then_some(Skip::Out { until_us })
@@ -114,6 +117,7 @@ impl<'a> Subject<'a> {
     /// Whether both can take one more request now: a free slot, and while they come back from a
     /// cooldown not more than they are trusted with.
     #[must_use]
+    #[inline]
     pub fn has_room(&self, settings: &Settings, now_us: u64) -> bool {
         let (whole, part, capacity) = (self.whole, self.part, self.provider.capacity);
         whole.standing.has_room(whole.in_flight, capacity, settings, now_us)

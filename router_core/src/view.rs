@@ -66,7 +66,7 @@ impl Standing {
             Health::CoolingDown
         } else if self.out_until_us > 0 {
             Health::HalfOpen
-        } else if self.ramp(settings, now_us) < 1.0 {
+        } else if self.recovering_since_us > 0 && self.ramp(settings, now_us) < 1.0 {
             Health::Recovering
         } else if self.halved_until_us > now_us {
             Health::Degraded

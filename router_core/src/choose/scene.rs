@@ -10,8 +10,7 @@ use crate::facts::{Cues, Facts};
 use crate::resolve::Resolution;
 use crate::strategy::{Class, Entry, Scope, Strategy};
 use crate::table::{
-    Capability, DeploymentId, Location, Member, ModelId, PoolId, ProviderId, Table, Target,
-    Tier,
+    Capability, DeploymentId, Location, Member, ModelId, PoolId, ProviderId, Table, Target, Tier,
 };
 use crate::view::{prior_us, Patience, View};
 
@@ -89,17 +88,27 @@ impl<V: View> Scene<'_, V> {
         for (member, entry) in members.iter().enumerate() {
             let condition = entry.condition.as_ref().map(|condition| conditions.hold(condition));
             let deployments = self.deployments_of(&entry.target);
+            let candidate = |id: &DeploymentId, weight: f64| Candidate {
+                deployment: *id,
+                member,
+                weight,
+                condition,
+            };
+            if let [only] = deployments {
+                candidates.push(candidate(only, entry.weight));
+                continue;
+            }
             let weight = |id: &DeploymentId| self.table.deployments.get(*id).weight;
             let total: f64 = deployments.iter().map(weight).sum();
-            for id in deployments {
-                let weight = entry.weight * weight(id) / total;
-                candidates.push(Candidate { deployment: *id, member, weight, condition });
-            }
+            let shares = deployments.iter().map(|id| entry.weight * weight(id) / total);
+            candidates
+                .extend(deployments.iter().zip(shares).map(|(id, share)| candidate(id, share)));
         }
         candidates
     }
 
     /// Why a deployment cannot serve this request, if it cannot.
+    #[inline]
     pub fn refuse(
         &self,
         needs: &Needs<'_>,
@@ -115,6 +124,7 @@ impl<V: View> Scene<'_, V> {
 
     /// A candidate with the figures strategies read. R7 reorders freely among deployments of one
     /// model, and elsewhere only among those the strategy ranks equal; never onto a saturated one.
+    #[inline]
     pub fn entry(
         &self,
         candidate: &Candidate,
@@ -167,6 +177,7 @@ impl<V: View> Scene<'_, V> {
         }
     }
 
+    #[inline]
     fn expected(&self, subject: &Subject<'_>, strategy: Strategy) -> Expected {
         if !strategy.reads_figures() {
             return Expected::NOTHING;
@@ -244,6 +255,10 @@ impl<V: View> Scene<'_, V> {
     /// High complexity or a reasoning cue.
     pub fn is_hard(&self) -> bool {
         self.band == Band::High || self.facts.cues.contains(Cues::REASONING)
+    }
+
+    pub fn is_cloud(&self, deployment: DeploymentId) -> bool {
+        self.table.providers.get(self.provider_of(deployment)).location == Location::Cloud
     }
 
     pub fn provider_of(&self, deployment: DeploymentId) -> ProviderId {

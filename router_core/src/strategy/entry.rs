@@ -12,6 +12,7 @@ const BOUNDED_LOAD: f64 = 1.25;
 /// Classes are used up in order, by the first difference in the order of the fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // a list of what sets one back, compared in order
+#[repr(C)] // as `key` reads it
 pub struct Class {
     /// Its provider has no free slot.
     pub full: bool,
@@ -145,16 +146,15 @@ pub struct Chance<'a> {
 }
 
 impl Chance<'_> {
-    /// Picks one of these equals, given by index: the session's own, else one at random in proportion
-    /// to weights.
+    /// Which of these equals, given by index, comes first: the session's own, else one at random in
+    /// proportion to weights.
     pub fn decide(&mut self, class: &[Entry], equals: &[usize]) -> (usize, Drawn) {
         let entries = || equals.iter().filter_map(|index| class.get(*index));
-        let at = |nth: usize| equals.get(nth).copied().unwrap_or_default();
         if equals.len() < 2 {
-            return (at(0), Drawn::CERTAIN);
+            return (0, Drawn::CERTAIN);
         }
         if let Some(nth) = self.session.and_then(|session| keep_session(class, equals, session)) {
-            return (at(nth), Drawn { basis: Basis::Affinity, propensity: 1.0 });
+            return (nth, Drawn { basis: Basis::Affinity, propensity: 1.0 });
         }
         let total: f64 = entries().map(|entry| entry.weight).sum();
         let mut left = self.rng.unit() * total;
@@ -162,9 +162,9 @@ impl Chance<'_> {
             left -= entry.weight;
             left < 0.0
         });
-        let chosen = at(reached.unwrap_or(equals.len() - 1));
-        let weight = class.get(chosen).map_or(total, |entry| entry.weight);
-        (chosen, Drawn { basis: Basis::Strategy, propensity: weight / total })
+        let nth = reached.unwrap_or(equals.len() - 1);
+        let weight = entries().nth(nth).map_or(total, |entry| entry.weight);
+        (nth, Drawn { basis: Basis::Strategy, propensity: weight / total })
     }
 }
 
@@ -185,6 +185,7 @@ fn keep_session(class: &[Entry], equals: &[usize], session: u64) -> Option<usize
         let most = (BOUNDED_LOAD * (used + 1.0) * capacity(entry) / total).ceil();
         entry.load * capacity(entry) + 1.0 <= most
     };
-    let able = |nth: usize| equals.get(nth).and_then(|index| class.get(*index)).is_some_and(bounded);
+    let able =
+        |nth: usize| equals.get(nth).and_then(|index| class.get(*index)).is_some_and(bounded);
     rendezvous::pick_able(session, entries().map(|entry| (entry.key, entry.weight)), able)
 }

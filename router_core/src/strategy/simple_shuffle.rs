@@ -13,24 +13,22 @@ pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     for entry in class.iter_mut() {
         entry.score = entry.weight / total;
     }
-    let keys = class.iter().enumerate().map(|(index, entry)| {
+    let all: Vec<usize> = (0..class.len()).collect();
+    let key = |index: usize| {
         let uniform = 1.0 - chance.rng.unit();
-        (!descending(-ln(uniform) / entry.weight), index)
-    });
-    let mut keys: Vec<_> = keys.collect();
-    let chosen = chance.session.is_some().then(|| {
-        let all: Vec<usize> = (0..class.len()).collect();
-        chance.decide(class, &all)
-    });
-    if let Some((key, _)) = chosen.and_then(|(index, _)| keys.get_mut(index)) {
+        class.get(index).map(|entry| (!descending(-ln(uniform) / entry.weight), index))
+    };
+    let mut keys: Vec<(u64, usize)> = all.iter().copied().filter_map(key).collect();
+    let decided = chance.session.is_some().then(|| chance.decide(class, &all));
+    if let Some((key, _)) = decided.and_then(|(nth, _)| keys.get_mut(nth)) {
         *key = 0;
     }
-    put_first(class, &mut keys);
+    put_first(class, &mut keys, |(_, index)| *index);
     let by_weight = || {
         let propensity = class.first().map_or(1.0, |first| first.score);
         Drawn { basis: Basis::Strategy, propensity }
     };
-    chosen.map_or_else(by_weight, |(_, drawn)| drawn)
+    decided.map_or_else(by_weight, |(_, drawn)| drawn)
 }
 
 #[cfg(test)]
