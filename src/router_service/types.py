@@ -34,6 +34,7 @@ class OutcomeClass(StrEnum):
     CANCELLED = "cancelled"  # the caller left
     STREAM_BROKEN = "stream_broken"  # cut, stalled or ended without a finish reason, after content
     DEADLINE = "deadline"  # the request's own deadline passed during the attempt
+    DIVERGED = "diverged"  # a second answer did not begin with what was sent of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,8 @@ class AttemptRecord:
     """One try as callers, logs and metrics see it. Times are seconds."""
 
     number: int
+    kind: str
+    """Why it was made: first, repeat, fallback, hedge or continuation."""
     model: str
     provider: str
     deployment: str
@@ -234,8 +237,20 @@ class Opened:
     served: Served
 
 
-StreamItem = Opened | Delta | Finished
-"""What Orchestrator.stream yields: Opened, Delta …, Finished; a break raises StreamBroken."""
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """In the middle of a stream: its deployment broke off, and another one goes on."""
+
+    served: Served
+    by: str
+    """prefill, or regenerated: the new answer repeated word for word what had been sent."""
+    chunk: bytes
+    """An OpenAI-style chunk without content that says so."""
+
+
+StreamItem = Opened | Delta | Continued | Finished
+"""What Orchestrator.stream yields: Opened, then Delta …, with Continued where another deployment
+goes on, then Finished; a break raises StreamBroken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ def _reason(left: AttemptRecord) -> str:
 def _attempt_fields(attempt: AttemptRecord) -> dict[str, Any]:
     return {
         "number": attempt.number,
+        "kind": attempt.kind,
         "model": clip(attempt.model, _LONGEST_NAME),
         "provider": attempt.provider,
         "deployment": clip(attempt.deployment, _LONGEST_NAME),

@@ -5,7 +5,7 @@ Every label has a bounded set of values: what a client makes up never becomes on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from router_service.observe.fallbacks import moves
 from router_service.observe.provider_figures import ProviderGauges, Status
-from router_service.types import AttemptRecord, RequestRecord
+from router_service.types import AttemptRecord, OutcomeClass, RequestRecord
 
 _US = 1e-6
 _MS = 1e-3
@@ -91,7 +91,7 @@ class Metrics:
         self._request_seconds.observe(record.total_s)
         for attempt in record.attempts:
             self._attempts.child(
-                attempt.provider, _model_label(attempt), attempt.outcome.value
+                attempt.provider, _model_label(attempt), attempt.kind, attempt.outcome.value
             ).inc()
             if attempt.ttft_s is not None:
                 self._first_token_seconds.child(attempt.provider).observe(attempt.ttft_s)
@@ -108,7 +108,7 @@ class Metrics:
     def _count_tokens(self, record: RequestRecord) -> None:
         if record.usage is None:
             return
-        provider = record.attempts[-1].provider
+        provider = _server_of(record.attempts).provider
         self._tokens.child("prompt", provider).inc(record.usage.prompt_tokens)
         self._tokens.child("completion", provider).inc(record.usage.completion_tokens)
 
@@ -148,8 +148,9 @@ class Metrics:
         )
         self._attempts = self._counter(
             "router_attempts_total",
-            "Attempts by outcome; model is * where the requested name was passed through.",
-            ("provider", "model", "outcome"),
+            "Attempts by kind (first, repeat, fallback, hedge, continuation) and outcome; model "
+            "is * where the requested name was passed through.",
+            ("provider", "model", "kind", "outcome"),
         )
         self._fallbacks = self._counter(
             "router_fallbacks_total",
@@ -212,6 +213,12 @@ class _DroppedLines(Collector):
             "Access log lines that could not be written.",
             value=self._dropped_lines(),
         )
+
+
+def _server_of(attempts: Sequence[AttemptRecord]) -> AttemptRecord:
+    """The attempt that served the caller; the loser of a race may have begun after it."""
+    served = (a for a in reversed(attempts) if a.outcome is not OutcomeClass.CANCELLED)
+    return next(served, attempts[-1])
 
 
 def _model_label(attempt: AttemptRecord) -> str:

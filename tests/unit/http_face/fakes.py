@@ -253,6 +253,7 @@ def finished() -> Finished:
 def attempt(number: int, outcome: OutcomeClass, status: int | None, message: str) -> AttemptRecord:
     return AttemptRecord(
         number=number,
+        kind="first" if number == 1 else "fallback",
         model="llama3.1:latest",
         provider="ollama",
         deployment="llama3.1:latest@ollama",

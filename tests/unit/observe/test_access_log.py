@@ -99,6 +99,7 @@ def test_fields_of_a_request(make_record: MakeRecord) -> None:
         "attempts": [
             {
                 "number": 1,
+                "kind": "first",
                 "model": "llama3.1:latest",
                 "provider": "ollama",
                 "deployment": "llama3.1:latest@ollama",

@@ -37,6 +37,7 @@ def test_a_request_is_counted_and_measured(metrics: Metrics, make_record: MakeRe
             "router_attempts_total",
             provider="ollama",
             model="llama3.1:latest",
+            kind="first",
             outcome="success",
         )
         == 1
@@ -68,6 +69,18 @@ def test_fallbacks_are_counted_by_move(metrics: Metrics, fallen_back: RequestRec
     assert value(metrics, name, from_="llama_cpp_python", to="ollama_cloud", reason="silent") == 1
     assert value(metrics, "router_fallback_success_total") == 1
     assert value(metrics, "router_tokens_total", kind="prompt", provider="ollama_cloud") == 11
+
+
+def test_a_race_is_no_fallback(
+    metrics: Metrics, make_record: MakeRecord, make_attempt: MakeAttempt
+) -> None:
+    winner = make_attempt(deployment="m@one", provider="one")
+    loser = make_attempt(
+        number=2, kind="hedge", deployment="m@two", outcome=OutcomeClass.CANCELLED, provider="two"
+    )
+    metrics.request_finished(make_record(attempts=(winner, loser)))
+    assert b"router_fallbacks_total{" not in metrics.render()[0]
+    assert value(metrics, "router_tokens_total", kind="prompt", provider="one") == 11
 
 
 def test_a_repeat_is_no_fallback(
@@ -121,7 +134,14 @@ def test_names_that_clients_make_up_become_no_label(
     text = metrics.render()[0]
     assert b"made-up" not in text
     assert (
-        value(metrics, "router_attempts_total", provider="ollama", model="*", outcome="success")
+        value(
+            metrics,
+            "router_attempts_total",
+            provider="ollama",
+            model="*",
+            kind="first",
+            outcome="success",
+        )
         == 50
     )
 
@@ -137,10 +157,17 @@ def test_series_have_a_bound(
         attempt = make_attempt(model=f"m{number}", deployment=f"m{number}@ollama")
         metrics.request_finished(make_record(attempts=(attempt,)))
     assert metrics.render()[0].count(b"\nrouter_attempts_total{") == 4
-    other = {"provider": "other", "model": "other", "outcome": "other"}
+    other = dict.fromkeys(("provider", "model", "kind", "outcome"), "other")
     assert value(metrics, "router_attempts_total", **other) == 7
     assert (
-        value(metrics, "router_attempts_total", provider="ollama", model="m0", outcome="success")
+        value(
+            metrics,
+            "router_attempts_total",
+            provider="ollama",
+            model="m0",
+            kind="first",
+            outcome="success",
+        )
         == 1
     )
 
