@@ -111,6 +111,7 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             registry,
             status=lambda: json.loads(router.status(now_us())),
             dropped_lines=lambda: access_log.dropped if access_log else 0,
+            tasks=lambda: len(asyncio.all_tasks()),
         )
         batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
         admission = Admission(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
@@ -46,8 +46,9 @@ _Family = TypeVar("_Family", bound=MetricWrapperBase)
 class Metrics:
     """An Observer that counts and measures.
 
-    status gives the state of each provider and dropped_lines the access log's lost lines; both are
-    read when someone scrapes, and left out where they are None.
+    status gives the state of each provider, dropped_lines the access log's lost lines and tasks how
+    many tasks the event loop has; they are read when someone scrapes, and left out where they are
+    None.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Metrics:
         *,
         status: Status | None = None,
         dropped_lines: Callable[[], int] | None = None,
+        tasks: Callable[[], int] | None = None,
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         ProcessCollector(registry=self.registry)
@@ -63,6 +65,9 @@ class Metrics:
             self.registry.register(ProviderGauges(status))
         if dropped_lines is not None:
             self.registry.register(_DroppedLines(dropped_lines))
+        if tasks is not None:
+            running = Gauge("router_tasks", "Tasks of the event loop.", registry=self.registry)
+            running.set_function(tasks)
         self._times()
         self._counts()
 
