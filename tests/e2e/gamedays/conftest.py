@@ -1,41 +1,23 @@
-"""The reference fleet and a router before it, each server a process of its own and everything as
-shipped; and the tables at the end of the run."""
+"""The stage and a router on it, everything as shipped; and the tables at the end of the run."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from router_service.config.reference import REFERENCE_CONFIG
-from router_service.testing import FakeFleet, reference_specs
+from e2e.routers import RouterProcess, as_process
 
-from ..routers import RouterProcess, as_process
 from .report import TABLES
-from .verdicts import Truth
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Where a game day takes place."""
-
-    fleet: FakeFleet
-    config: Path
-    """The shipped routing config with the fleet's addresses."""
-    environment: dict[str, str]
-    truth: Truth
+from .stage import Stage, set_up
 
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     """The paced reference fleet as processes."""
-    async with FakeFleet(reference_specs(paced=True), processes=True) as fleet:
-        config = fleet.routing_config(REFERENCE_CONFIG)
-        truth = Truth(YAML(typ="safe").load(config))
-        yield Stage(fleet, config, fleet.environment(config), truth)
+    async with set_up() as standing:
+        yield standing
 
 
 @pytest.fixture

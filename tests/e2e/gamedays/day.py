@@ -9,19 +9,19 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
+from e2e.routers import RouterProcess
 from router_service.testing import Behaviour
+from router_service.v1 import admin_pb2
 
-from ..routers import RouterProcess
-from .conftest import Stage
-from .load import Load
+from .load import Ask, Load, Sent, chats
 from .report import TABLES, Recovery, recovery, share, table
-from .verdicts import End, Sent, Wish
+from .stage import Stage
+from .verdicts import End
 from .watching import Watch, given_back, holdings
 
 RATE = 10.0
 """Requests a second. The fleet is good for three times that."""
 BEFORE_S = 8.0
-OUT_S = 10.0
 PATIENCE_S = 120.0
 """The longest cooldown of a first failure is 60 s, and traffic has 30 s to come back."""
 
@@ -78,11 +78,12 @@ class Day:
 
 @contextlib.asynccontextmanager
 async def game_day(
-    title: str, stage: Stage, router: RouterProcess, asked: Iterator[Wish] | None = None
+    title: str, stage: Stage, router: RouterProcess, asked: Iterator[Ask] | None = None
 ) -> AsyncIterator[Day]:
     """Load before, during and after the block; then what must hold on every game day."""
     at_rest = await holdings(router)
-    load, watch = Load(router, stage.truth, rate=RATE, asked=asked), Watch(router)
+    load = Load(router, stage.truth, RATE, asked or chats())
+    watch = Watch(router)
     day = Day(stage, router, load, watch, time.monotonic())
     try:
         async with watch.watching(), load.running():
@@ -94,6 +95,8 @@ async def game_day(
     for found in day.recoveries:
         found.check()
     await router.idle()
+    status = await router.grpc.admin.GetStatus(admin_pb2.GetStatusRequest())
+    assert status.in_flight == 0
     await router.http.session.close()
     await given_back(router, at_rest)
     assert "Traceback" not in router.log.read_text()

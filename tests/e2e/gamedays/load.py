@@ -11,12 +11,15 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import aiohttp
 
-from ..callers import Reply
-from ..routers import Router
-from .verdicts import GRACE_S, End, Sent, Truth, Wish, judged
+from e2e.callers import chat
+from e2e.routers import Router
+
+from .verdicts import GRACE_S, End, Truth, Verdict, judged
 
 PATIENCE_S = 5.0
 """Past its deadline a request is given up this much later."""
@@ -37,7 +40,56 @@ choice of some, and every one has something behind it."""
 _TICK_S = 0.02
 
 
-def wishes(deadlines_s: Sequence[float] = (20.0,)) -> Iterator[Wish]:
+class Ask(Protocol):
+    """Something to ask of a router."""
+
+    @property
+    def face(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def deadline_s(self) -> float: ...
+
+    async def put(self, router: Router, truth: Truth) -> Verdict:
+        """Ask it and judge what came. May raise where the connection failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One request for a chat."""
+
+    number: int
+    face: str
+    model: str
+    stream: bool
+    deadline_s: float
+
+    async def put(self, router: Router, truth: Truth) -> Verdict:
+        prompt = f"question {self.number}"
+        body = chat(self.model, prompt, stream=self.stream)
+        reply = await router.face(self.face).ask(body, timeout_s=self.deadline_s)
+        return judged(prompt, reply, truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request and its end. Times are time.monotonic()."""
+
+    ask: Ask
+    verdict: Verdict
+    sent_at: float
+    ended_at: float
+
+    @property
+    def end(self) -> End:
+        return self.verdict.end
+
+    @property
+    def provider(self) -> str | None:
+        return self.verdict.provider
+
+
+def chats(deadlines_s: Sequence[float] = (20.0,)) -> Iterator[Chat]:
     """Requests without end: each round asks for every model in a new order, on both faces, whole
     and streamed, with each deadline in turn."""
     order = random.Random(4)
@@ -47,33 +99,32 @@ def wishes(deadlines_s: Sequence[float] = (20.0,)) -> Iterator[Wish]:
             number = next(numbers)
             face, stream = ("http", "grpc")[number % 2], number // 2 % 2 == 1
             deadline_s = deadlines_s[number // 4 % len(deadlines_s)]
-            yield Wish(number, face, model, stream, deadline_s)
+            yield Chat(number, face, model, stream, deadline_s)
 
 
 class Load:
     """Requests at a steady rate, and what became of them."""
 
-    def __init__(
-        self, router: Router, truth: Truth, *, rate: float, asked: Iterator[Wish] | None = None
-    ) -> None:
+    def __init__(self, router: Router, truth: Truth, rate: float, asked: Iterator[Ask]) -> None:
+        self.begun = 0
         self.sent: list[Sent] = []
         self._router = router
         self._truth = truth
         self._rate = rate
-        self._asked = asked or wishes()
+        self._asked = asked
         self._lateness = Lateness()
-        self.begun = 0
+        self._under_way: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Load inside the block; leaving it waits for the requests still under way."""
         async with asyncio.TaskGroup() as group:
-            own = [group.create_task(self._arrive(group)), group.create_task(self._lateness.run())]
+            clock = group.create_task(self._lateness.run())
+            arrivals = group.create_task(self._arrive(group))
             yield
-            own[0].cancel()
-            while len(self.sent) < self.begun:
-                await asyncio.sleep(_TICK_S)
-            own[1].cancel()
+            arrivals.cancel()
+            await asyncio.gather(*self._under_way)
+            clock.cancel()
 
     def counts(self) -> Counter[End]:
         return Counter(sent.end for sent in self.sent)
@@ -83,32 +134,27 @@ class Load:
 
     async def _arrive(self, group: asyncio.TaskGroup) -> None:
         due = time.monotonic()
-        for wish in self._asked:
+        for ask in self._asked:
             self.begun += 1
-            group.create_task(self._send(wish))
+            sending = group.create_task(self._send(ask))
+            self._under_way.add(sending)
+            sending.add_done_callback(self._under_way.discard)
             due += 1 / self._rate
             await asyncio.sleep(due - time.monotonic())
 
-    async def _send(self, wish: Wish) -> None:
+    async def _send(self, ask: Ask) -> None:
         sent_at = time.monotonic()
-        reply, note = Reply(), ""
         try:
-            async with asyncio.timeout(wish.deadline_s + PATIENCE_S):
-                caller = self._router.face(wish.face)
-                reply = await caller.ask(wish.body, timeout_s=wish.deadline_s)
-                note = reply.message
+            async with asyncio.timeout(ask.deadline_s + PATIENCE_S):
+                verdict = await ask.put(self._router, self._truth)
         except TimeoutError:
-            note = "given up by its caller"
+            verdict = Verdict(End.HANG, note="given up by its caller")
         except (aiohttp.ClientError, OSError) as error:
-            note = f"{type(error).__name__}: {error}"
+            verdict = Verdict(End.LOST, note=f"{type(error).__name__}: {error}")
         ended_at = time.monotonic()
-        end, code = judged(wish, reply, self._truth)
-        if ended_at - sent_at > wish.deadline_s + GRACE_S + self._lateness.since(sent_at):
-            end = End.HANG
-        if end is End.LIE:
-            note = f"{reply.model} answered {reply.text!r}"
-        tried = tuple(provider for provider, _ in reply.tries)
-        self.sent.append(Sent(wish, end, sent_at, ended_at, code, reply.provider, tried, note))
+        if ended_at - sent_at > ask.deadline_s + GRACE_S + self._lateness.since(sent_at):
+            verdict = replace(verdict, end=End.HANG)
+        self.sent.append(Sent(ask, verdict, sent_at, ended_at))
 
 
 class Lateness:

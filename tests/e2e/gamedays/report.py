@@ -1,5 +1,5 @@
-"""What a game day found, as one table: requests by how they ended, and how long each provider took to
-be in use again. The tables are shown at the end of a test run."""
+"""What a game day found, as one table: requests by how they ended, and how long each provider took
+to be in use again. The tables are shown at the end of a test run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .load import Load
-from .verdicts import End, Sent
+from .load import Load, Sent
+from .verdicts import End
 from .watching import Watch
 
 BACK_WITHIN_S = 30.0
@@ -82,7 +82,7 @@ def table(title: str, load: Load, recoveries: Sequence[Recovery] = ()) -> str:
     figures = {"sent": load.begun, "answered": answered} | {str(end): counts[end] for end in End}
     heads = [head for head, count in figures.items() if count or head in _ALWAYS]
     lines = [title, _row(heads), _row([str(figures[head]) for head in heads])]
-    errors = Counter(f"{sent.end} {sent.code}" for sent in load.sent if sent.code)
+    errors = Counter(f"{sent.end} {sent.verdict.code}" for sent in load.sent if sent.verdict.code)
     if errors:
         lines.append("  " + ", ".join(f"{what} {count}" for what, count in errors.most_common()))
     lines += [

@@ -1,5 +1,5 @@
-"""What is asked, what came of it, and whether that is honest: every request ends in one of seven
-ways. The fakes' answers follow from the request alone, so a wrong or short text is always seen."""
+"""What came of a request, and whether that is honest: every one ends in one of seven ways. The
+fakes' answers follow from the request alone, so a wrong or short text is always seen."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from e2e.callers import Reply
 from router_service.testing import expected_text
-
-from ..callers import Reply, chat
 
 GRACE_S = 0.25
 """A caller has its answer, or its error, this long after its deadline at the latest."""
@@ -29,32 +28,10 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """One request for a chat."""
+class Verdict:
+    """The end of one request."""
 
-    number: int
-    face: str
-    model: str
-    stream: bool
-    deadline_s: float
-
-    @property
-    def prompt(self) -> str:
-        return f"question {self.number}"
-
-    @property
-    def body(self) -> dict[str, Any]:
-        return chat(self.model, self.prompt, stream=self.stream)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One request and its end. Times are time.monotonic()."""
-
-    wish: Wish
     end: End
-    sent_at: float
-    ended_at: float
     code: str | None = None
     """Of an error: its stable short name."""
     provider: str | None = None
@@ -70,20 +47,26 @@ class Truth:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         models: Mapping[str, Any] = config["models"]
-        self._upstream = {
-            name: model.get("upstream_model", name) for name, model in models.items()
-        }
+        self._upstream = {name: model.get("upstream_model", name) for name, model in models.items()}
+
+    def upstream(self, model: str) -> str:
+        return self._upstream.get(model, model)
 
     def text(self, model: str, prompt: str) -> str:
-        return expected_text(self._upstream.get(model, model), prompt)
+        return expected_text(self.upstream(model), prompt)
 
 
-def judged(wish: Wish, reply: Reply, truth: Truth) -> tuple[End, str | None]:
-    """The end of a request that came back in time, and the code of its error."""
-    wanted = truth.text(reply.model, wish.prompt) if reply.model else None
+def judged(prompt: str, reply: Reply, truth: Truth) -> Verdict:
+    """The verdict on a reply that came in time."""
+    end, code = _end(reply, truth.text(reply.model, prompt) if reply.model else "")
+    note = f"{reply.model} answered {reply.text!r}" if end is End.LIE else reply.message
+    return Verdict(end, code, reply.provider, tuple(name for name, _ in reply.tries), note)
+
+
+def _end(reply: Reply, wanted: str) -> tuple[End, str | None]:
     if reply.whole:
         return (End.WHOLE if reply.text == wanted else End.LIE), None
-    if reply.text and (wanted is None or not wanted.startswith(reply.text)):
+    if not wanted.startswith(reply.text):
         return End.LIE, reply.code
     code = reply.code or _clients_own(reply)
     if code is None:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import aiohttp
 import grpc.aio
 
+from e2e.routers import Router, RouterProcess, until
 from router_service.v1 import admin_pb2
-
-from ..routers import Router, RouterProcess, until
 
 EVERY_S = 0.25
 SETTLE_S = 40.0

@@ -1,0 +1,62 @@
+"""Why a request of the soak did not end whole: a fault that was injected while it ran and left it
+no other way, or its own doing. Whatever neither explains is a fault of the router."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from e2e.routers import Router
+from router_service.v1 import router_pb2
+
+from .chaos import Chaos
+from .load import MODELS, Sent
+from .medley import SHORT_S, Senseless
+from .verdicts import End
+from .watching import Watch
+
+Plans = Mapping[str, frozenset[str]]
+"""Model → the providers that a request for it may go to."""
+
+_CALLERS_FAULT = {
+    "context_length_exceeded": "context_length",
+    "content_policy_violation": "content_filter",
+}
+"""What a provider may wrongly accuse the caller of, and the fault that made it."""
+
+_EARLY_S = 0.05
+"""The router gives up a little before the deadline, so that its word is still in time."""
+
+
+async def plans(router: Router) -> Plans:
+    """The plans of a fleet that is well."""
+    found = {}
+    for model in set(MODELS):
+        route = router_pb2.RouteRequest(model=model, prompt="hello")
+        explained = await router.grpc.stub.Explain(router_pb2.ExplainRequest(route=route))
+        found[model] = frozenset(target.provider.id for target in explained.decision.targets)
+    return found
+
+
+def unexplained(sent: Sent, chaos: Chaos, watch: Watch, known: Plans) -> str | None:
+    """What is wrong with how it ended; None where nothing is."""
+    if sent.end in (End.WHOLE, End.LEFT):
+        return None
+    if sent.end in (End.LIE, End.HANG, End.LOST):
+        return str(sent.end)
+    if isinstance(sent.ask, Senseless):
+        return None
+    code, plan = sent.verdict.code, known[sent.ask.model]
+    if sent.ask.deadline_s <= SHORT_S <= sent.ended_at - sent.sent_at + _EARLY_S:
+        return None
+    troubled = chaos.troubled(sent.sent_at, sent.ended_at)
+    if code in _CALLERS_FAULT:
+        accused = any(_CALLERS_FAULT[code] in troubled.get(name, ()) for name in plan)
+        return None if accused else f"{code}, which no provider was told to say"
+    failed = {*sent.verdict.tried, *([sent.provider] if sent.end is End.BROKEN else [])}
+    if well := {name for name in failed if name not in troubled}:
+        return f"failed at {sorted(map(str, well))}, where nothing was wrong"
+    excused = troubled.keys() | watch.unwell_between(sent.sent_at, sent.ended_at)
+    if sent.end is End.BROKEN or (code == "deadline_exceeded" and plan & excused):
+        return None
+    spared = plan - excused
+    return f"{code}, while {sorted(spared)} would have been well" if spared else None
