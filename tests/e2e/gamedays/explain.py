@@ -3,19 +3,22 @@ no other way, or its own doing. Whatever neither explains is a fault of the rout
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from itertools import product
 
+from e2e.callers import chat
 from e2e.routers import Router
-from router_service.v1 import router_pb2
+from router_service.v1 import router_pb2, types_pb2
 
 from .chaos import Chaos
 from .load import MODELS, Sent
-from .medley import SHORT_S, Senseless
+from .medley import SHORT_S, Embedding, Senseless
 from .verdicts import End
 from .watching import Watch
 
-Plans = Mapping[str, frozenset[str]]
-"""Model → the providers that a request for it may go to."""
+Plans = Mapping[tuple[str, bool], frozenset[str]]
+"""Model, and whether an embedding is wanted → the providers that the request may go to."""
 
 _CALLERS_FAULT = {
     "context_length_exceeded": "context_length",
@@ -30,10 +33,13 @@ _EARLY_S = 0.05
 async def plans(router: Router) -> Plans:
     """The plans of a fleet that is well."""
     found = {}
-    for model in set(MODELS):
-        route = router_pb2.RouteRequest(model=model, prompt="hello")
+    for model, embedding in product(set(MODELS), (False, True)):
+        body = {"model": model, "input": "hello"} if embedding else chat(model)
+        operation = types_pb2.OPERATION_EMBEDDING if embedding else types_pb2.OPERATION_CHAT
+        route = router_pb2.RouteRequest(openai_body=json.dumps(body).encode(), operation=operation)
         explained = await router.grpc.stub.Explain(router_pb2.ExplainRequest(route=route))
-        found[model] = frozenset(target.provider.id for target in explained.decision.targets)
+        targets = explained.decision.targets
+        found[model, embedding] = frozenset(target.provider.id for target in targets)
     return found
 
 
@@ -45,7 +51,7 @@ def unexplained(sent: Sent, chaos: Chaos, watch: Watch, known: Plans) -> str | N
         return str(sent.end)
     if isinstance(sent.ask, Senseless):
         return None
-    code, plan = sent.verdict.code, known[sent.ask.model]
+    code, plan = sent.verdict.code, known[sent.ask.model, isinstance(sent.ask, Embedding)]
     if sent.ask.deadline_s <= SHORT_S <= sent.ended_at - sent.sent_at + _EARLY_S:
         return None
     troubled = chaos.troubled(sent.sent_at, sent.ended_at)

@@ -70,7 +70,8 @@ class Completion(Asked):
 
 
 class Embedding(Asked):
-    """An embedding over HTTP. Its vector follows from the text as an answer does."""
+    """An embedding over HTTP. Its vector follows from the text as an answer does, and must come from
+    the model asked for: vectors of two models do not compare."""
 
     async def put(self, router: Router, truth: Truth) -> Verdict:
         body = {"model": self.model, "input": self.prompt}
@@ -81,9 +82,9 @@ class Embedding(Asked):
         if not reply.whole:
             return judged(self.prompt, reply, truth)
         found = answer["data"][0]["embedding"]
-        wanted = vector(truth.upstream(str(reply.model)), self.prompt, len(found))
+        wanted = vector(truth.upstream(self.model), self.prompt, len(found))
         end = End.WHOLE if found and found == pytest.approx(wanted) else End.LIE
-        return Verdict(end, provider=reply.provider)
+        return Verdict(end, provider=reply.provider, note=f"a vector of {reply.model}")
 
 
 class Routed(Asked):

@@ -29,14 +29,8 @@ from .watching import Holdings, Watch, given_back, holdings
 
 RATE = 12.0
 """Requests a second."""
-TROUBLED = (
-    "ollama",
-    "llama_cpp_python",
-    "llama_cpp_native",
-    "vllm-qwen",
-    "ollama_cloud",
-    "huggingface",
-)
+RESTING = "vllm-dolphin"
+"""The one provider that gets no requests, and so no faults."""
 MOST_GROWTH = 1.05
 """Of resident memory, from the second quarter to the last. The first one fills caches and pools."""
 MOST_GROWTH_MB = 3.0
@@ -51,7 +45,8 @@ _QUICK: dict[str, dict[str, Any]] = {
     "error_based_routing": {"cooldown_seconds": 8, "recovery_seconds": 3},
     "rate_limited_fallback": {"fallback_duration_seconds": 3},
 }
-"""Shorter than shipped: with faults every second most of the fleet would be out most of the time."""
+"""Shorter than shipped: with faults every second most of the fleet would be out most of the
+time."""
 
 
 @dataclass

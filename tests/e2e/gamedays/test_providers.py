@@ -15,7 +15,7 @@ from .load import chats
 from .stage import Stage
 from .verdicts import End
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.gameday, pytest.mark.timeout(300)]
 
 OUT_S = 10.0
 CLOUDS = ("ollama_cloud", "huggingface")

@@ -21,7 +21,7 @@ from .stage import Stage
 from .verdicts import End
 from .watching import given_back, holdings
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.gameday, pytest.mark.timeout(180)]
 
 BEFORE_S = 6.0
 AWAY_S = 2.0
