@@ -70,7 +70,7 @@ class Completion(Asked):
 
 
 class Embedding(Asked):
-    """An embedding over HTTP. Its vector follows from the text as an answer does, and must come from
+    """An embedding over HTTP. Its vector follows from the text as an answer does, and must be of
     the model asked for: vectors of two models do not compare."""
 
     async def put(self, router: Router, truth: Truth) -> Verdict:
