@@ -6,16 +6,15 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import grpc.aio
 import pytest
-from aiohttp import ClientResponse
 
-from e2e.callers import Reply, chat, read_grpc_error
+from e2e.callers import Headers, Reply, chat, read_grpc_error
 from e2e.routers import Router
 from router_service.testing.answers import vector
 from router_service.v1 import router_pb2, types_pb2
@@ -39,7 +38,7 @@ _PIECES_READ = 2
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What all have in common."""
+    """What most have in common; face is empty where there is only one."""
 
     number: int
     face: str
@@ -54,31 +53,28 @@ class Asked:
     def headers(self) -> dict[str, str]:
         return {"x-request-timeout": str(self.deadline_s)}
 
+    async def put(self, router: Router, truth: Truth) -> Verdict:
+        raise NotImplementedError
+
 
 class Completion(Asked):
     """A text completion over HTTP."""
 
     async def put(self, router: Router, truth: Truth) -> Verdict:
         body = {"model": self.model, "prompt": self.prompt}
-        url = f"{router.http.url}/v1/completions"
-        async with router.http.session.post(url, json=body, headers=self.headers) as response:
-            answer = await response.json()
-            reply = _reply(response, answer)
-            if reply.whole:
-                reply.text = answer["choices"][0]["text"]
+        reply, answer = await _post(router, "completions", body, self.headers)
+        if reply.whole:
+            reply.text = answer["choices"][0]["text"]
         return judged(self.prompt, reply, truth)
 
 
 class Embedding(Asked):
-    """An embedding over HTTP. Its vector follows from the text as an answer does, and must be of
-    the model asked for: vectors of two models do not compare."""
+    """An embedding over HTTP. Its vector follows from the text as an answer does, and must be the
+    asked model's: vectors of two models do not compare."""
 
     async def put(self, router: Router, truth: Truth) -> Verdict:
         body = {"model": self.model, "input": self.prompt}
-        url = f"{router.http.url}/v1/embeddings"
-        async with router.http.session.post(url, json=body, headers=self.headers) as response:
-            answer = await response.json()
-            reply = _reply(response, answer)
+        reply, answer = await _post(router, "embeddings", body, self.headers)
         if not reply.whole:
             return judged(self.prompt, reply, truth)
         found = answer["data"][0]["embedding"]
@@ -139,13 +135,7 @@ class Senseless:
     deadline_s: float = 15.0
 
     async def put(self, router: Router, truth: Truth) -> Verdict:
-        url, headers = (
-            f"{router.http.url}/v1/chat/completions",
-            {"content-type": "application/json"},
-        )
-        async with router.http.session.post(url, data=self.body, headers=headers) as response:
-            answer = await response.json()
-            reply = _reply(response, answer)
+        reply, _ = await _post(router, "chat/completions", self.body)
         refused = not reply.whole and reply.code == self.code
         return Verdict(End.REFUSED if refused else End.LIE, reply.code, note=self.what)
 
@@ -153,18 +143,18 @@ class Senseless:
 def medley(seed: int) -> Iterator[Ask]:
     """Requests without end, in the order that the seed gives."""
     draw = random.Random(seed)
-    kinds = (Chat, Completion, Embedding, Routed, Abandoned, Senseless)
+    routine: tuple[type[Asked], ...] = (Completion, Embedding, Routed)
     for number in itertools.count():
-        (kind,) = draw.choices(kinds, weights=(55, 8, 8, 12, 10, 7))
         model, face = draw.choice(MODELS), draw.choice(("http", "grpc"))
-        deadline_s = draw.choice(DEADLINES_S)
-        if kind is Senseless:
-            yield _senseless(number, draw)
-        elif kind is Chat:
+        deadline_s, lot = draw.choice(DEADLINES_S), draw.random()
+        if lot < 0.55:
             yield Chat(number, face, model, draw.random() < 0.5, deadline_s)
+        elif lot < 0.65:
+            yield Abandoned(number, face, model, PATIENT_S)
+        elif lot < 0.72:
+            yield _senseless(number, draw)
         else:
-            patience_s = PATIENT_S if kind is Abandoned else deadline_s
-            yield kind(number, face, model, patience_s)
+            yield draw.choice(routine)(number, "", model, deadline_s)
 
 
 def _senseless(number: int, draw: random.Random) -> Senseless:
@@ -182,8 +172,15 @@ def _senseless(number: int, draw: random.Random) -> Senseless:
     return Senseless(number, what, body, code)
 
 
-def _reply(response: ClientResponse, answer: dict[str, Any]) -> Reply:
-    """Headers and error of an answer that came in one piece."""
+async def _post(
+    router: Router, path: str, body: Mapping[str, Any] | bytes, headers: Headers | None = None
+) -> tuple[Reply, dict[str, Any]]:
+    """Ask over HTTP for something in one piece: what headers and error say of it, and the body."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"content-type": "application/json"} | dict(headers or {})
+    url = f"{router.http.url}/v1/{path}"
+    async with router.http.session.post(url, data=data, headers=sent) as response:
+        answer: dict[str, Any] = await response.json()
     reply = Reply(whole=response.status == 200)
     reply.model = response.headers.get("x-router-model")
     reply.provider = response.headers.get("x-router-provider")
@@ -192,4 +189,4 @@ def _reply(response: ClientResponse, answer: dict[str, Any]) -> Reply:
         reply.status, reply.code = response.status, error["code"] or error["type"]
         reply.message = error["message"]
         reply.tries = [(t["provider"], t["outcome"]) for t in error.get("attempts", [])]
-    return reply
+    return reply, answer

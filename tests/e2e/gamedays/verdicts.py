@@ -47,7 +47,9 @@ class Truth:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         models: Mapping[str, Any] = config["models"]
-        self._upstream = {name: model.get("upstream_model", name) for name, model in models.items()}
+        self._upstream: dict[str, str] = {
+            name: model.get("upstream_model", name) for name, model in models.items()
+        }
 
     def upstream(self, model: str) -> str:
         return self._upstream.get(model, model)
