@@ -20,11 +20,8 @@ from .watching import Watch
 Plans = Mapping[tuple[str, bool], frozenset[str]]
 """Model, and whether an embedding is wanted → the providers that the request may go to."""
 
-_CALLERS_FAULT = {
-    "context_length_exceeded": "context_length",
-    "content_policy_violation": "content_filter",
-}
-"""What a provider may wrongly accuse the caller of, and the fault that made it."""
+_ACCUSATIONS = ("context_length", "content_filter")
+"""Faults of providers that blame the caller; what they say is passed on in their own words."""
 
 _EARLY_S = 0.05
 """The router gives up a little before the deadline, so that its word is still in time."""
@@ -55,9 +52,9 @@ def unexplained(sent: Sent, chaos: Chaos, watch: Watch, known: Plans) -> str | N
     if sent.ask.deadline_s <= SHORT_S <= sent.ended_at - sent.sent_at + _EARLY_S:
         return None
     troubled = chaos.troubled(sent.sent_at, sent.ended_at)
-    if code in _CALLERS_FAULT:
-        accused = any(_CALLERS_FAULT[code] in troubled.get(name, ()) for name in plan)
-        return None if accused else f"{code}, which no provider was told to say"
+    accusers = {name for name, kinds in troubled.items() if kinds.intersection(_ACCUSATIONS)}
+    if sent.end is End.REFUSED and plan & accusers:
+        return None
     failed = {*sent.verdict.tried, *([sent.provider] if sent.end is End.BROKEN else [])}
     if well := {name for name in failed if name not in troubled}:
         return f"failed at {sorted(map(str, well))}, where nothing was wrong"

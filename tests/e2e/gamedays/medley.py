@@ -3,6 +3,7 @@ never, streams nobody reads to the end, bodies that are too large, requests that
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import random
@@ -176,7 +177,7 @@ async def _post(
     router: Router, path: str, body: Mapping[str, Any] | bytes, headers: Headers | None = None
 ) -> tuple[Reply, dict[str, Any]]:
     """Ask over HTTP for something in one piece: what headers and error say of it, and the body."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
     sent = {"content-type": "application/json"} | dict(headers or {})
     url = f"{router.http.url}/v1/{path}"
     async with router.http.session.post(url, data=data, headers=sent) as response:

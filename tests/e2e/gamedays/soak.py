@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import secrets
 import sys
 import tempfile
@@ -134,10 +135,12 @@ def _growth(series: list[Holdings]) -> list[str]:
 
 
 def _complaints(log: Path) -> list[str]:
-    """Lines of the router's own log that tell of a fault of its own."""
-    lines = log.read_text(errors="replace").splitlines()
-    bad = [line for line in lines if "ERROR" in line or "Traceback" in line]
-    return [f"the router's log: {line}" for line in bad]
+    """Errors in the router's own log, each with its traceback: they tell of a fault of its own."""
+    entries = re.split(
+        r"^(?=\d{4}-\d\d-\d\dT)", log.read_text(errors="replace"), flags=re.MULTILINE
+    )
+    bad = [entry for entry in entries if " ERROR " in entry or "Traceback" in entry]
+    return [f"the router's log: {entry}" for entry in bad]
 
 
 def _summary(load: Load, chaos: Chaos, before: Holdings, series: list[Holdings]) -> list[str]:
