@@ -55,7 +55,7 @@ async def test_ollama_and_the_cloud_fail_together(stage: Stage, router: RouterPr
         await day.all_back("ollama", *CLOUDS)
     only_torn_streams(day)
     refused = day.load.of(End.REFUSED)
-    assert {sent.verdict.code for sent in refused} <= {"overloaded"}
+    assert [sent for sent in refused if sent.verdict.code != "overloaded"] == []
     assert [sent for sent in refused if sent.ask.model in SERVED_ELSEWHERE] == []
     assert len(refused) <= MOST_REFUSED * meanwhile
 
