@@ -82,7 +82,7 @@ async def game_day(
 ) -> AsyncIterator[Day]:
     """Load before, during and after the block; then what must hold on every game day."""
     at_rest = await holdings(router)
-    load = Load(router, stage.truth, RATE, asked or chats())
+    load = Load(router, stage.truth, RATE, asked or chats(), router.process.pid)
     watch = Watch(router)
     day = Day(stage, router, load, watch, time.monotonic())
     try:

@@ -26,6 +26,9 @@ _ACCUSATIONS = ("context_length", "content_filter")
 _EARLY_S = 0.05
 """The router gives up a little before the deadline, so that its word is still in time."""
 
+_STARVED = 0.2
+"""Kept waiting by the machine for this share of its time, a request may miss any deadline."""
+
 
 async def plans(router: Router) -> Plans:
     """The plans of a fleet that is well."""
@@ -49,7 +52,9 @@ def unexplained(sent: Sent, chaos: Chaos, watch: Watch, known: Plans) -> str | N
     if isinstance(sent.ask, Senseless):
         return None
     code, plan = sent.verdict.code, known[sent.ask.model, isinstance(sent.ask, Embedding)]
-    if sent.ask.deadline_s <= SHORT_S <= sent.ended_at - sent.sent_at + _EARLY_S:
+    took_s = sent.ended_at - sent.sent_at + _EARLY_S
+    missable = sent.ask.deadline_s <= SHORT_S or sent.late_s > _STARVED * sent.ask.deadline_s
+    if missable and took_s >= sent.ask.deadline_s:
         return None
     troubled = chaos.troubled(sent.sent_at, sent.ended_at)
     accusers = {name for name, kinds in troubled.items() if kinds.intersection(_ACCUSATIONS)}

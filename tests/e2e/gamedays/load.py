@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import aiohttp
@@ -79,6 +80,13 @@ class Sent:
     verdict: Verdict
     sent_at: float
     ended_at: float
+    late_s: float = 0.0
+    """How long the machine, not the router, kept it waiting."""
+
+    @property
+    def past_deadline_s(self) -> float:
+        """How long after its deadline it ended, less what the machine did; below 0 is in time."""
+        return self.ended_at - self.sent_at - self.ask.deadline_s - self.late_s
 
     @property
     def end(self) -> End:
@@ -105,14 +113,22 @@ def chats(deadlines_s: Sequence[float] = (20.0,)) -> Iterator[Chat]:
 class Load:
     """Requests at a steady rate, and what became of them."""
 
-    def __init__(self, router: Router, truth: Truth, rate: float, asked: Iterator[Ask]) -> None:
+    def __init__(
+        self,
+        router: Router,
+        truth: Truth,
+        rate: float,
+        asked: Iterator[Ask],
+        pid: int | None = None,
+    ) -> None:
+        """rate is requests a second; pid the router's, which may have to wait for a processor."""
         self.begun = 0
         self.sent: list[Sent] = []
         self._router = router
         self._truth = truth
         self._rate = rate
         self._asked = asked
-        self._lateness = Lateness()
+        self._lateness = Lateness(pid)
         self._under_way: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -151,27 +167,38 @@ class Load:
             verdict = Verdict(End.HANG, note="given up by its caller")
         except (aiohttp.ClientError, OSError) as error:
             verdict = Verdict(End.LOST, note=f"{type(error).__name__}: {error}")
-        ended_at = time.monotonic()
-        if ended_at - sent_at > ask.deadline_s + GRACE_S + self._lateness.since(sent_at):
+        ended_at, late_s = time.monotonic(), self._lateness.since(sent_at)
+        if ended_at - sent_at > ask.deadline_s + GRACE_S + late_s:
             verdict = replace(verdict, end=End.HANG)
-        self.sent.append(Sent(ask, verdict, sent_at, ended_at))
+        self.sent.append(Sent(ask, verdict, sent_at, ended_at, late_s))
 
 
 class Lateness:
-    """How late this process's own event loop is: what a hang must not be mistaken for."""
+    """How late this process's own event loop is, and how long the router waited for a processor:
+    what a hang must not be mistaken for. On a machine with room to spare both are nothing."""
 
-    def __init__(self) -> None:
-        self._worst: list[tuple[float, float]] = []
+    def __init__(self, pid: int | None) -> None:
+        self._schedstat = Path(f"/proc/{pid}/schedstat")
+        self._seen: list[tuple[float, float, float]] = []
 
     async def run(self) -> None:
+        waited = self._waited_s()
         while True:
-            before = time.monotonic()
+            before, waited_before = time.monotonic(), waited
             await asyncio.sleep(_TICK_S)
-            now = time.monotonic()
-            if (late := now - before - _TICK_S) > _TICK_S:
-                self._worst.append((now, late))
+            now, waited = time.monotonic(), self._waited_s()
+            late, starved = now - before - _TICK_S, waited - waited_before
+            if late > _TICK_S or starved > 0:
+                self._seen.append((now, late, starved))
 
     def since(self, moment: float) -> float:
-        """The longest delay of a timer since then, seconds."""
-        first = bisect.bisect_left(self._worst, (moment, 0.0))
-        return max((late for _, late in self._worst[first:]), default=0.0)
+        """The longest delay of a timer here, and all waits of the router, since then, seconds."""
+        seen = self._seen[bisect.bisect_left(self._seen, (moment, 0.0, 0.0)) :]
+        return max((late for _, late, _ in seen), default=0.0) + sum(wait for _, _, wait in seen)
+
+    def _waited_s(self) -> float:
+        """How long the router's main thread stood in the run queue so far, as Linux counts it."""
+        try:
+            return int(self._schedstat.read_text().split()[1]) / 1e9
+        except (OSError, IndexError):  # another system, or the router has ended
+            return 0.0

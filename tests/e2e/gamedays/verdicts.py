@@ -61,7 +61,9 @@ class Truth:
 def judged(prompt: str, reply: Reply, truth: Truth) -> Verdict:
     """The verdict on a reply that came in time."""
     end, code = _end(reply, truth.text(reply.model, prompt) if reply.model else "")
-    note = f"{reply.model} answered {reply.text!r}" if end is End.LIE else reply.message
+    note = reply.message
+    if end in (End.LIE, End.LOST):
+        note += f" {reply.model} answered {reply.text!r}, finish reason {reply.finish_reason}"
     return Verdict(end, code, reply.provider, tuple(name for name, _ in reply.tries), note)
 
 
