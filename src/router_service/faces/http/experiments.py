@@ -14,6 +14,7 @@ from router_service.faces.http.request import (
     read_body,
 )
 from router_service.faces.http.route_query import parse_object
+from router_service.serving.attributes import is_unicode
 from router_service.serving.model_routing import routing_experiment, routing_stats
 from router_service.serving.ports import RequestService
 from router_service.types import Work
@@ -79,6 +80,8 @@ def _score(thumbs: object, score: object) -> float:
 def _optional_text(name: str, value: object, most: int) -> str | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > most:
-        raise InvalidRequest(f"{name} must be text of at most {most} characters", param=name)
+    if not isinstance(value, str) or len(value) > most or not is_unicode(value):
+        raise InvalidRequest(
+            f"{name} must be Unicode text of at most {most} characters", param=name
+        )
     return value
