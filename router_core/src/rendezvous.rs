@@ -52,10 +52,33 @@ pub fn stable_hash(parts: &[&str]) -> u64 {
 /// weighted sampling, Efraimidis and Spirakis, Information Processing Letters 97(5), 2006.
 #[must_use]
 pub fn pick(unit: u64, members: impl IntoIterator<Item = (u64, f64)>) -> Option<usize> {
-    let able = members.into_iter().enumerate().filter(|(_, (_, w))| w.is_finite() && *w > 0.0);
-    able.map(|(index, (member, weight))| (index, -ln(drawn(unit, member)) / weight))
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(index, _)| index)
+    pick_able(unit, members, |_| true)
+}
+
+/// As `pick`, among the members that are able, of which only those are asked that would win.
+pub fn pick_able(
+    unit: u64,
+    members: impl IntoIterator<Item = (u64, f64)>,
+    able: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    // -ln(u) is at least 1 - u, which settles most members without a logarithm; the factor keeps
+    // rounding on the safe side.
+    const SAFELY: f64 = 1.0 - 1e-12;
+    let mut best = (f64::INFINITY, None);
+    for (index, (member, weight)) in members.into_iter().enumerate() {
+        if !(weight.is_finite() && weight > 0.0) {
+            continue;
+        }
+        let uniform = drawn(unit, member);
+        if (1.0 - uniform) * SAFELY / weight >= best.0 {
+            continue;
+        }
+        let score = -ln(uniform) / weight;
+        if score < best.0 && able(index) {
+            best = (score, Some(index));
+        }
+    }
+    best.1
 }
 
 /// Uniform in 0…1, both excluded, with 52 bits of the hash of both.

@@ -67,7 +67,7 @@ impl Standing {
             Health::CoolingDown
         } else if self.out_until_us > 0 {
             Health::HalfOpen
-        } else if self.ramp(settings, now_us) < 1.0 {
+        } else if self.recovering_since_us > 0 && self.ramp(settings, now_us) < 1.0 {
             Health::Recovering
         } else if self.halved_until_us > now_us {
             Health::Degraded
@@ -326,8 +326,8 @@ pub trait View {
     fn deployment(&self, id: DeploymentId) -> &DeploymentFigures;
     /// Parameter count of a name that only a provider's own list of models knows.
     fn listed_size(&self, name: &str) -> Option<u64>;
-    /// Smooth weighted round robin: what this deployment is owed, in requests.
-    fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64;
+    /// Smooth weighted round robin: what each deployment of a group is owed, in requests.
+    fn credits(&self, group: ShareGroup) -> impl Fn(DeploymentId) -> f64;
     /// Whether the guardrail has ended an experiment (R14).
     fn rolled_back(&self, id: ExperimentId) -> bool;
 }

@@ -184,9 +184,13 @@ async def test_a_caller_who_leaves_the_queue_gives_the_place_back(face: Any, req
     await first
 
 
-async def test_a_caller_who_stops_reading_is_given_up(requests: Any, config: Any) -> None:
+async def test_a_caller_who_stops_reading_is_given_up(
+    requests: Any, operations: Any, config: Any
+) -> None:
     requests.endless = True
-    server = create_grpc_server(requests, keys=Keys({}), config=config, write_timeout_s=0.2)
+    server = create_grpc_server(
+        requests, operations, keys=Keys({}), config=config, write_timeout_s=0.2
+    )
     port = bind(server, "127.0.0.1", 0)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
