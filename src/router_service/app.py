@@ -84,8 +84,9 @@ async def serve(config: ServiceConfig, table: Table, load: Load) -> int:
         )
         await stop.wait()
         logger.info(
-            "stopping: %d requests running, up to %g s to finish",
+            "stopping: %d requests running and %d waiting, up to %g s to finish",
             service.admission.running,
+            service.admission.waiting,
             config.limits.drain_timeout_s,
         )
     logger.info("stopped")
