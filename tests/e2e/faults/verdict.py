@@ -81,12 +81,12 @@ def _broken_off(finding: Finding, promised: BrokenOff) -> Iterator[str]:
 
 def _break_told(promised: BrokenOff, *, http: bool) -> set[tuple[str | None, str | None]]:
     """Status and code by which a face may tell of a break."""
-    if http:
-        late = {(None, "deadline_exceeded")}
-        return {(None, "stream_broken")} | (late if promised.by_deadline else set())
-    own, the_clients = "deadline_exceeded", None
-    late = {("DEADLINE_EXCEEDED", code) for code in (own, the_clients)}
-    return {("ABORTED", "stream_broken")} | (late if promised.by_deadline else set())
+    told: set[tuple[str | None, str | None]] = {(None if http else "ABORTED", "stream_broken")}
+    if promised.by_deadline:
+        told.add((None if http else "DEADLINE_EXCEEDED", "deadline_exceeded"))
+    if promised.by_deadline and not http:
+        told.add(("DEADLINE_EXCEEDED", None))  # the client's own clock
+    return told
 
 
 def _truth(reply: Reply) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What happens before an answer begins: the connection fails, or nothing comes, or it comes slowly."""
+"""Before an answer begins: the connection fails, nothing comes, or it comes slowly."""
 
 from __future__ import annotations
 
