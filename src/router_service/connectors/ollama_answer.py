@@ -25,6 +25,10 @@ from router_service.connectors.ndjson import NdjsonParser
 from router_service.types import Delta, Finished, Usage, Whole
 
 
+_ENDED_EARLY = ("length", "content_filter")
+"""Reasons that OpenAI words alike, and that must not be taken for a natural end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """What one document of Ollama's adds to the answer."""
@@ -237,7 +241,7 @@ def _finish_reason(document: Document, *, tools_called: bool) -> str | None:
     Ollama leaves done_reason out when the connection to its own runner was lost.
     """
     reason = as_name(document.get("done_reason"))
-    if reason is None or reason == "length":
+    if reason in (None, *_ENDED_EARLY):
         return reason
     return "tool_calls" if tools_called else "stop"
 
