@@ -235,7 +235,7 @@ class GrpcCaller:
             elif kind == "delta":
                 reply.text += event.delta.text
                 reply.chunks.append(json.loads(event.delta.raw))
-            else:
+            elif kind == "finished":
                 finished = True
                 reply.finish_reason = event.finished.finish_reason
                 usage = event.finished.usage

@@ -24,7 +24,6 @@ from router_service.connectors.failures import Failures
 from router_service.connectors.ndjson import NdjsonParser
 from router_service.types import Delta, Finished, Usage, Whole
 
-
 _ENDED_EARLY = ("length", "content_filter")
 """Reasons that OpenAI words alike, and that must not be taken for a natural end."""
 

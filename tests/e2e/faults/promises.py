@@ -52,6 +52,8 @@ class Answered:
     """None: any."""
     usage: bool = True
     """A whole answer says what it took."""
+    joined: bool = False
+    """Begun by this provider and gone on with by others, after the caller was told of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ class Scenario:
     """What differs where the first provider speaks Ollama's own API."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of the router."""
+    https: bool = False
+    """The first provider is addressed as if it spoke TLS, which it does not."""
     prefill: bool = False
     """The second provider is declared to go on from an assistant message."""
     body: Mapping[str, Any] = field(default_factory=dict)

@@ -30,7 +30,8 @@ protocols differ, the cell names them.
   logs.
 - *broken off, told*: the caller has part of the text and is told that it is not all: over HTTP by
   an error event, no `[DONE]` and a body without its proper end, over gRPC by `ABORTED`.
-- Errors are given as HTTP status and code, then the gRPC code. Each lists its attempts.
+- Errors are given as HTTP status and code, then the gRPC code. Each lists its attempts, but for one
+  that is passed on as the provider said it.
 - Times are those until the caller had everything, as bounds. The limits were {patience} ms for a
   first token and for a gap after it, and 3 s for the request where a row needs no other.
 - *whole, asked whole* is for providers with `stream_whole_answers: false`, where that makes a
@@ -75,6 +76,8 @@ class Report:
         for scenario in area:
             found = [f for f in self.findings if f.case.scenario is scenario]
             cells = [_cell([f for f in found if f.case.manner is manner]) for manner in _COLUMNS]
+            if cells[1] and cells[1] == cells[0]:
+                cells[1] = "as streamed"
             if any(cells):
                 rows.append((scenario.name, *cells))
         return rows
@@ -123,6 +126,8 @@ def _result(finding: Finding) -> str:
         return "broken off, told"
     if finding.case.face == "grpc":
         return f"{reply.status}"
+    if not reply.tries:
+        return f"{reply.status} as the provider said it"
     return f"{reply.status} `{reply.code}`"
 
 

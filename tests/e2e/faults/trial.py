@@ -44,7 +44,7 @@ async def carried_out(case: Case, folder: Path) -> Finding:
     """Try one case. Raises AssertionError where something is left behind."""
     async with FakeFleet(plans.specs(case.server)) as fleet:
         document = plans.routing(
-            fleet.addresses, case.server, case.scenario.settings, _provider_changes(case)
+            fleet.addresses, case.server, case.scenario.settings, _provider_changes(case, fleet)
         )
         config = small_fleet.written(document, folder / "routing.yaml")
         async with in_process(config, folder) as router:
@@ -63,8 +63,10 @@ async def carried_out(case: Case, folder: Path) -> Finding:
     return Finding(case, reply, seconds, seen, tried)
 
 
-def _provider_changes(case: Case) -> dict[str, dict[str, Any]]:
+def _provider_changes(case: Case, fleet: FakeFleet) -> dict[str, dict[str, Any]]:
     changes: dict[str, dict[str, Any]] = {"first": {}, "second": {}}
+    if case.scenario.https:
+        changes["first"]["base_url"] = fleet["first"].base_url.replace("http:", "https:")
     if case.scenario.prefill:
         changes["second"]["prefill"] = True
     if case.manner is Manner.WHOLE and Feature.ASSEMBLED in BUILT:

@@ -113,6 +113,8 @@ def _account(finding: Finding) -> Iterator[str]:
     reply, result = finding.reply, finding.case.promise.result
     if reply.status == "DEADLINE_EXCEEDED" and reply.code is None:
         return  # the client itself gave up and was told nothing
+    if isinstance(result, Answered) and result.joined:
+        return
     told = len(reply.tries) if isinstance(result, BrokenOff) else reply.attempts
     if told != len(finding.tried):
         yield f"the caller is told of {told} attempts, the log has {len(finding.tried)}"

@@ -27,6 +27,7 @@ SCENARIOS = [
         first=(Fault(FaultKind.REFUSE),),
         streamed=by_second("unreachable"),
     ),
+    Scenario(name="no TLS there", https=True, streamed=by_second("unreachable")),
     Scenario(name="reset before the headers", first=(RESET,), streamed=RESET_TWICE),
     Scenario(
         name="reset before the headers, once",
@@ -73,8 +74,8 @@ PACE = [
     ),
     Scenario(
         name="slow drip",
-        first=(Fault(FaultKind.SLOW_DRIP, seconds=0.02),),
-        streamed=by_first(seconds=(0.2, 3.0)),
+        first=(Fault(FaultKind.SLOW_DRIP, seconds=0.03),),
+        streamed=by_first(seconds=(0.3, 3.0)),
     ),
     Scenario(
         name="slow drip past the deadline",

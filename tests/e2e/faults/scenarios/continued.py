@@ -48,7 +48,7 @@ _NEVER_SPLICED: dict[str, tuple[dict[str, Any], BrokenOff]] = {
 def _joined(*others: tuple[str, str]) -> Promise:
     """The caller has the text as one provider alone would have written it, from its first token,
     and is told by whom it began."""
-    return Promise(Answered("first"), ((("first", "stream_broken"), *others),))
+    return Promise(Answered("first", joined=True), ((("first", "stream_broken"), *others),))
 
 
 def _scenario(name: str, faults: tuple[Fault, ...], promise: Promise, **more: Any) -> Scenario:
