@@ -7,6 +7,7 @@ pub mod complexity;
 pub mod condition;
 pub mod config;
 pub mod decision;
+pub mod delivery;
 pub mod eligibility;
 pub mod experiment;
 pub mod facts;

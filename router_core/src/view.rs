@@ -219,12 +219,13 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// Of those who want what a caller wants: a first token, or a whole answer, for which no first
+    /// token is a bad sign too.
     #[must_use]
     pub fn since_us(&self, stream: bool) -> u64 {
-        if stream {
-            self.stream_since_us
-        } else {
-            self.whole_since_us
+        match (stream, self.stream_since_us, self.whole_since_us) {
+            (true, since_us, _) | (false, since_us, 0) | (false, 0, since_us) => since_us,
+            (false, one_us, other_us) => one_us.min(other_us),
         }
     }
 

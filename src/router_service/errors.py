@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router_service.types import AttemptRecord, OutcomeClass
+    from router_service.types import AttemptRecord, OutcomeClass, Usage
 
 
 class RouterError(Exception):
@@ -125,11 +125,16 @@ class AllAttemptsFailed(RouterError):
 
 
 class StreamBroken(RouterError):
+    """`usage` is our own count of what was delivered, where it is known."""
+
     code = "stream_broken"
 
-    def __init__(self, message: str, attempts: Sequence[AttemptRecord]) -> None:
+    def __init__(
+        self, message: str, attempts: Sequence[AttemptRecord], usage: Usage | None = None
+    ) -> None:
         super().__init__(message)
         self.attempts = tuple(attempts)
+        self.usage = usage
 
 
 class ConfigRejected(RouterError):

@@ -34,6 +34,7 @@ class OutcomeClass(StrEnum):
     CANCELLED = "cancelled"  # the caller left
     STREAM_BROKEN = "stream_broken"  # cut, stalled or ended without a finish reason, after content
     DEADLINE = "deadline"  # the request's own deadline passed during the attempt
+    DIVERGED = "diverged"  # a second answer did not begin with what was sent of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,17 @@ class Limits:
     first_token: float
     idle: float
     total: float
+    attempt: float | None = None
+    """For the attempt alone, after which another provider may be tried; None is no such limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """Text already delivered, from whose end the answer is to go on."""
+
+    text: str
+    tokens: int
+    """How many tokens that is; the answer's limit is lowered by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +78,20 @@ class UpstreamCall:
     limits: Limits
     headers: Mapping[str, str] = field(default_factory=dict)
     """To send besides the connector's own: request id, traceparent, listed client headers."""
+    assembled: bool = False
+    """Of a whole answer: ask the provider for a stream and put it together. Not for embeddings."""
+    prefill: Prefill | None = None
+    """Go on from here; the answer then holds only what is new."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the provider is asked for a stream."""
+        return self.stream or (self.assembled and self.operation is not Operation.EMBEDDING)
 
 
 # ── Events a connector yields ────────────────────────────────────────────────────────────────────
-# Streaming: Started, then Delta …, then Finished. Whole answers: Started, then Whole.
+# Streaming: Started, then Delta …, then Finished. Whole answers: Started, then Whole; assembled
+# ones have their Deltas in between, none where the server sent a whole answer after all.
 # Anything else ends with UpstreamError; an iterator that just stops is a bug in the connector.
 
 
@@ -213,8 +235,20 @@ class Opened:
     served: Served
 
 
-StreamItem = Opened | Delta | Finished
-"""What Orchestrator.stream yields: Opened, Delta …, Finished; a break raises StreamBroken."""
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """In the middle of a stream: its deployment broke off, and another one goes on."""
+
+    served: Served
+    by: str
+    """prefill, or regenerated: the new answer repeated word for word what had been sent."""
+    chunk: bytes
+    """An OpenAI-style chunk without content that says so."""
+
+
+StreamItem = Opened | Delta | Continued | Finished
+"""What Orchestrator.stream yields: Opened, then Delta …, with Continued where another deployment
+goes on, then Finished; a break raises StreamBroken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,19 +96,34 @@ impl PyRouter {
         begun.map(|journey| PyWalk(Mutex::new(journey))).map_err(|error| refused(py, &error))
     }
 
-    fn finish(&self, walk: &PyWalk, outcome: &PyOutcome, now_us: u64) -> PyResult<PyStep> {
+    fn finish(
+        &self,
+        walk: &PyWalk,
+        attempt: usize,
+        outcome: &PyOutcome,
+        now_us: u64,
+    ) -> PyResult<PyStep> {
         guard(|| {
             let mut router = locked(&self.router);
             let mut journey = locked(&walk.0);
-            router.finish(&mut journey, &outcome.0, now_us);
+            router.finish(&mut journey, attempt, &outcome.0, now_us);
             Ok(PyStep::of(&journey))
         })
     }
 
-    fn first_token(&self, walk: &PyWalk, now_us: u64) -> PyResult<()> {
+    fn first_token(&self, walk: &PyWalk, attempt: usize, now_us: u64) -> PyResult<()> {
         guard(|| {
-            locked(&self.router).first_token(&locked(&walk.0), now_us);
+            locked(&self.router).first_token(&locked(&walk.0), attempt, now_us);
             Ok(())
+        })
+    }
+
+    fn hedge(&self, walk: &PyWalk, now_us: u64) -> PyResult<PyStep> {
+        guard(|| {
+            let mut router = locked(&self.router);
+            let mut journey = locked(&walk.0);
+            router.hedge(&mut journey, now_us);
+            Ok(PyStep::of(&journey))
         })
     }
 

@@ -20,6 +20,7 @@ use crate::outcome::{Outcome, OutcomeClass};
 use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
 use crate::view::{DeploymentFigures, Patience, ProviderFigures};
+use breaker::RateLimit;
 use deployment::{DeploymentState, Ended};
 use experiments::{Bound, Experiments};
 use permits::{Gone, Permits, Probes, Reported, Reservation};
@@ -33,8 +34,6 @@ pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
 
 /// Names of models kept from providers' lists.
 const MOST_LISTED: usize = 10_000;
-/// Out after a 429 that asks for no wait at all, microseconds.
-const LEAST_OUT_US: u64 = 100_000;
 
 /// Where the entries of one table stand in the state.
 #[derive(Debug, Default)]
@@ -62,7 +61,10 @@ pub struct Claim {
     pub provider: ProviderId,
     pub deployment: DeploymentId,
     pub expires_us: u64,
+    /// Asked for as a stream, so that its first token can be told of.
     pub stream: bool,
+    /// The caller waits for the whole answer, however it is asked for.
+    pub whole: bool,
     /// Its first token and end will be told of as they happen, so its wait can count. A `Route`
     /// caller tells of both only at the end.
     pub watched: bool,
@@ -167,6 +169,7 @@ impl State {
             begun_us: now_us,
             expires_us: claim.expires_us,
             stream: claim.stream,
+            whole: claim.whole,
             first_token_seen: false,
             probes: Probes {
                 deployment: deployment_state.reserve(settings, now_us),
@@ -237,19 +240,18 @@ impl State {
         };
         let ended = Ended {
             stream: reservation.stream,
+            whole: reservation.whole,
             age_us: now_us.saturating_sub(reservation.begun_us),
             first_token_seen: reservation.first_token_seen,
             probed: reservation.probes.deployment,
         };
         state.learn(outcome, ended, settings, now_us);
         provider.learn(outcome.class, reservation.probes.provider, settings, now_us);
-        let limited = outcome.class == OutcomeClass::RateLimited;
-        if let Some(standard_us) = settings.rate_limited_us.filter(|_| limited) {
-            // For as long as it says, else for the configured time (R13).
-            let out_us = outcome.retry_after_us.unwrap_or(standard_us);
-            let until_us = now_us.saturating_add(out_us.max(LEAST_OUT_US));
-            state.rate_limited(until_us, now_us);
-            provider.rate_limited(deployment, until_us, settings, now_us);
+        if outcome.class == OutcomeClass::RateLimited {
+            let retry_after_us = outcome.retry_after_us;
+            let limit = RateLimit { retry_after_us, again: reservation.probes.deployment };
+            state.rate_limited(limit, settings, now_us);
+            provider.rate_limited(deployment, retry_after_us, settings, now_us);
         }
     }
 

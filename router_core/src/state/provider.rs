@@ -1,7 +1,7 @@
 //! One provider's live state: slots in use, saturation, what it says of itself, and its breaker. Errors
 //! that stop every request to a provider alike are counted here (R13).
 
-use super::breaker::{Breaker, Error};
+use super::breaker::{Breaker, Error, RateLimit};
 use super::window::WINDOW_US;
 use crate::outcome::{Blame, OutcomeClass};
 use crate::settings::Settings;
@@ -83,7 +83,7 @@ impl ProviderState {
     pub fn rate_limited(
         &mut self,
         deployment: usize,
-        until_us: u64,
+        retry_after_us: Option<u64>,
         settings: &Settings,
         now_us: u64,
     ) {
@@ -91,7 +91,8 @@ impl ProviderState {
         let elsewhere = self.rate_limited.is_some_and(|(who, at)| who != deployment && recent(at));
         let half_open = self.figures.standing.health(settings, now_us) == Health::HalfOpen;
         if elsewhere || half_open {
-            self.breaker.rate_limited(&mut self.figures.standing, until_us, now_us);
+            let limit = RateLimit { retry_after_us, again: true };
+            self.breaker.rate_limited(&mut self.figures.standing, limit, settings, now_us);
         }
         self.rate_limited = Some((deployment, now_us));
     }

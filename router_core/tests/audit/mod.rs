@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
-use router_core::outcome::{Outcome, OutcomeClass};
+use router_core::outcome::{Delivered, Outcome, OutcomeClass};
 use router_core::router::{Journey, NextStep, Router};
 use router_core::state::permits::Reported;
 use router_core::table::Table;
@@ -37,12 +37,14 @@ static TABLES: LazyLock<[Arc<Table>; 2]> = LazyLock::new(|| {
                 "x": { "deployments": [{ "provider": "a" }, { "provider": "b", "weight": 2 }] },
                 "y": { "deployments": [{ "provider": "b" }, { "provider": "c" }] },
             },
+            "router_settings": { "delivery": { "hedge": true, "stream_break": "continue" } },
             "load_balancing": { "p": pool("least_loaded") },
             "fallback_chains": { "x": { "chain": ["y"] } },
         })),
         table(&json!({
             "providers": { "d": provider(2), "b": provider(2), "a": provider(1) },
             "models": { "y": { "provider": "b" }, "x": { "deployments": [{ "provider": "a" }, { "provider": "d" }] } },
+            "router_settings": { "delivery": { "hedge": true } },
             "load_balancing": { "p": pool("round_robin") },
             "fallback_chains": { "y": { "chain": ["x"] } },
         })),
@@ -56,6 +58,8 @@ pub enum Act {
     Decide { model: &'static str },
     Begin { model: &'static str, within_us: u64 },
     Finish { which: usize, outcome: Outcome },
+    FirstToken { which: usize },
+    Hedge { which: usize },
     Resume { which: usize },
     Abandon { which: usize },
     Report { which: usize, outcome: Outcome },
@@ -74,6 +78,8 @@ pub fn act() -> impl Strategy<Value = Act> {
         3 => model().prop_map(|model| Act::Decide { model }),
         4 => (model(), 0..30 * SECOND_US).prop_map(|(model, within_us)| Act::Begin { model, within_us }),
         4 => (any::<usize>(), outcome()).prop_map(|(which, outcome)| Act::Finish { which, outcome }),
+        2 => any::<usize>().prop_map(|which| Act::FirstToken { which }),
+        2 => any::<usize>().prop_map(|which| Act::Hedge { which }),
         2 => any::<usize>().prop_map(|which| Act::Resume { which }),
         1 => any::<usize>().prop_map(|which| Act::Abandon { which }),
         3 => (any::<usize>(), outcome()).prop_map(|(which, outcome)| Act::Report { which, outcome }),
@@ -83,10 +89,26 @@ pub fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn delivered() -> impl Strategy<Value = Option<Delivered>> {
+    prop::sample::select(vec![None, Some(Delivered::Text), Some(Delivered::More)])
+}
+
 fn outcome() -> impl Strategy<Value = Outcome> {
     let class = prop::sample::select(OutcomeClass::NAMES.map(|(class, _)| class).to_vec());
-    (class, prop::option::of(0..5 * SECOND_US))
-        .prop_map(|(class, retry_after_us)| Outcome { retry_after_us, ..Outcome::of(class) })
+    (class, prop::option::of(0..5 * SECOND_US), delivered()).prop_map(
+        |(class, retry_after_us, delivered)| Outcome {
+            retry_after_us,
+            delivered,
+            ..Outcome::of(class)
+        },
+    )
+}
+
+/// A request on its way, with the permits of its running attempts by number.
+pub struct Underway {
+    journey: Journey,
+    deadline_us: u64,
+    running: Vec<(usize, String)>,
 }
 
 /// Permits held and ended are written down as they are given out and given back.
@@ -94,8 +116,7 @@ pub struct Audit {
     pub router: Router,
     pub now_us: u64,
     seed: u64,
-    /// With their deadlines.
-    pub journeys: Vec<(Journey, u64)>,
+    pub journeys: Vec<Underway>,
     /// Every permit `decide` gave out, in order.
     permits: Vec<String>,
     /// By permit: the provider and when it expires.
@@ -120,19 +141,32 @@ impl Audit {
                 if let Ok(journey) =
                     self.router.begin(&asking(model), self.now_us, self.seed, deadline_us)
                 {
-                    self.entered(&journey, deadline_us);
-                    self.journeys.push((journey, deadline_us));
+                    let mut underway = Underway { journey, deadline_us, running: Vec::new() };
+                    self.entered(&mut underway);
+                    self.journeys.push(underway);
                 }
             }
             Act::Finish { which, outcome } => {
-                self.drive(which, |router, journey, now_us| {
-                    router.finish(journey, &outcome, now_us);
+                self.finish(which, &outcome);
+            }
+            Act::FirstToken { which } => {
+                self.drive(which, |router, underway, now_us| {
+                    for (number, _) in &underway.running {
+                        router.first_token(&underway.journey, *number, now_us);
+                    }
+                });
+            }
+            Act::Hedge { which } => {
+                self.drive(which, |router, underway, now_us| {
+                    if underway.running.len() == 1 {
+                        router.hedge(&mut underway.journey, now_us);
+                    }
                 });
             }
             Act::Resume { which } => {
-                self.drive(which, |router, journey, now_us| {
-                    if matches!(journey.step, NextStep::Wait { .. }) {
-                        router.resume(journey, now_us);
+                self.drive(which, |router, underway, now_us| {
+                    if matches!(underway.journey.step, NextStep::Wait { .. }) {
+                        router.resume(&mut underway.journey, now_us);
                     }
                 });
             }
@@ -166,31 +200,50 @@ impl Audit {
         self.held.insert(decision.permit.clone(), (chosen, decision.permit_expires_us));
     }
 
-    /// Accounts for a journey's running attempt.
-    fn entered(&mut self, journey: &Journey, deadline_us: u64) {
-        if let NextStep::Try { deployment, permit, .. } = &journey.step {
-            let provider = journey.decision.provider_id(*deployment).to_owned();
-            let known = self.held.insert(permit.clone(), (provider, deadline_us + GRACE_US));
-            assert!(known.is_none(), "a permit was given out twice");
-        }
+    /// Accounts for the attempt a journey has just begun.
+    fn entered(&mut self, underway: &mut Underway) {
+        let NextStep::Try { number, deployment, permit, .. } = &underway.journey.step else {
+            return;
+        };
+        let provider = underway.journey.decision.provider_id(*deployment).to_owned();
+        let expires_us = underway.deadline_us + GRACE_US;
+        let known = self.held.insert(permit.clone(), (provider, expires_us));
+        assert!(known.is_none(), "a permit was given out twice");
+        underway.running.push((*number, permit.clone()));
+        assert!(underway.running.len() <= 2, "{:?}", underway.running);
     }
 
-    fn drive(&mut self, which: usize, turn: impl FnOnce(&mut Router, &mut Journey, u64)) {
+    fn drive(&mut self, which: usize, turn: impl FnOnce(&mut Router, &mut Underway, u64)) {
         if self.journeys.is_empty() {
             return;
         }
         self.expire();
         let which = which % self.journeys.len();
-        let (mut journey, deadline_us) = self.journeys.swap_remove(which);
-        let before = journey.step.clone();
-        turn(&mut self.router, &mut journey, self.now_us);
-        if before != journey.step {
-            if let NextStep::Try { permit, .. } = &before {
-                self.end(permit, Reported::Duplicate);
-            }
-            self.entered(&journey, deadline_us);
+        let mut underway = self.journeys.swap_remove(which);
+        let before = underway.journey.step.clone();
+        turn(&mut self.router, &mut underway, self.now_us);
+        if before != underway.journey.step {
+            self.entered(&mut underway);
         }
-        self.journeys.push((journey, deadline_us));
+        self.journeys.push(underway);
+    }
+
+    /// Ends the older of a journey's attempts, or the younger, twice: once is enough.
+    fn finish(&mut self, which: usize, outcome: &Outcome) {
+        let mut ended = None;
+        self.drive(which, |router, underway, now_us| {
+            if !underway.running.is_empty() {
+                let (number, permit) = underway.running.remove(which % underway.running.len());
+                router.finish(&mut underway.journey, number, outcome, now_us);
+                let step = underway.journey.step.clone();
+                router.finish(&mut underway.journey, number, outcome, now_us);
+                assert_eq!(step, underway.journey.step);
+                ended = Some(permit);
+            }
+        });
+        if let Some(permit) = ended {
+            self.end(&permit, Reported::Duplicate);
+        }
     }
 
     /// Twice, because the second time must change nothing; the journey is not touched again.
@@ -200,12 +253,12 @@ impl Audit {
         }
         self.expire();
         let which = which % self.journeys.len();
-        let (mut journey, _) = self.journeys.swap_remove(which);
-        if let NextStep::Try { permit, .. } = &journey.step {
+        let mut underway = self.journeys.swap_remove(which);
+        for (_, permit) in &underway.running {
             self.end(permit, Reported::Duplicate);
         }
-        self.router.abandon(&mut journey, self.now_us);
-        self.router.abandon(&mut journey, self.now_us);
+        self.router.abandon(&mut underway.journey, self.now_us);
+        self.router.abandon(&mut underway.journey, self.now_us);
     }
 
     fn report(&mut self, permit: &str, outcome: &Outcome) {

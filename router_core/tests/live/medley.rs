@@ -170,11 +170,17 @@ impl Medley {
 
     fn finish(&mut self) {
         let outcome = self.outcome();
-        self.with_journey(|router, journey, now_us| router.finish(journey, &outcome, now_us));
+        self.with_journey(|router, journey, now_us| {
+            let NextStep::Try { number, .. } = journey.step else { return };
+            router.finish(journey, number, &outcome, now_us);
+        });
     }
 
     fn first_token(&mut self) {
-        self.with_journey(|router, journey, now_us| router.first_token(journey, now_us));
+        self.with_journey(|router, journey, now_us| {
+            let NextStep::Try { number, .. } = journey.step else { return };
+            router.first_token(journey, number, now_us);
+        });
     }
 
     fn abandon(&mut self) {

@@ -69,10 +69,12 @@ class Journal:
         if self._first_token_s is None:
             self._first_token_s = time.monotonic() - self.started
 
-    def ended(self, record: AttemptRecord, answer: Finished | Whole | None) -> None:
+    def ended(self, record: AttemptRecord) -> None:
         self.attempts.append(record)
-        if answer is not None:
-            self._usage = answer.usage
+
+    def used(self, usage: Usage | None) -> None:
+        """Tokens of what the caller has got by now, where that is known."""
+        self._usage = usage or self._usage
 
     def served(self, attempt: Attempt) -> Served:
         """E6. Only after decided()."""
@@ -119,7 +121,7 @@ class Journal:
             matched=decision.matched if decision else None,
             strategy=decision.strategy if decision else None,
             notes=tuple(decision.notes) if decision else (),
-            attempts=tuple(self.attempts),
+            attempts=tuple(sorted(self.attempts, key=lambda record: record.number)),
             status=status_of(error),
             error=str(error) if isinstance(error, RouterError) else None,
             decision_s=self._decision_s,
@@ -169,7 +171,7 @@ class AttemptJournal:
             total_s=time.monotonic() - self._started,
         )
         self._trace.finish(record, answer)
-        self._journal.ended(record, answer)
+        self._journal.ended(record)
         return record
 
 

@@ -70,6 +70,7 @@ class OutcomeClass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_CLASS_CANCELLED: _ClassVar[OutcomeClass]
     OUTCOME_CLASS_STREAM_BROKEN: _ClassVar[OutcomeClass]
     OUTCOME_CLASS_DEADLINE: _ClassVar[OutcomeClass]
+    OUTCOME_CLASS_DIVERGED: _ClassVar[OutcomeClass]
 OPERATION_UNSPECIFIED: Operation
 OPERATION_CHAT: Operation
 OPERATION_COMPLETION: Operation
@@ -113,6 +114,7 @@ OUTCOME_CLASS_INVALID_REQUEST: OutcomeClass
 OUTCOME_CLASS_CANCELLED: OutcomeClass
 OUTCOME_CLASS_STREAM_BROKEN: OutcomeClass
 OUTCOME_CLASS_DEADLINE: OutcomeClass
+OUTCOME_CLASS_DIVERGED: OutcomeClass
 
 class Attributes(_message.Message):
     __slots__ = ("capability", "priority", "quality_tier", "batch_size", "batch_mode", "request_count", "session", "strategy", "chain", "allowed_deployments")

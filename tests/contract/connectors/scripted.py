@@ -224,7 +224,10 @@ def stream(wire: Wire, *events: bytes, end: bool = True) -> list[bytes]:
 
 def overlay(body: bytes, changes: bytes) -> bytes:
     """What core.overlay does, in plain Python. Raises ValueError for what is no JSON object."""
-    return json.dumps(parse_object(body) | json.loads(changes)).encode()
+    made = json.loads(changes)
+    members = parse_object(body) | made
+    gone = {name for name, value in made.items() if value is None}
+    return json.dumps({n: value for n, value in members.items() if n not in gone}).encode()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from router_service.observe.tracing import Tracing
 from router_service.serving.admission import Admission
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
+from router_service.testing.carriage import hang
 from router_service.types import (
     Answer,
     Attributes,
@@ -72,8 +73,11 @@ def failing(outcome_class: OutcomeClass, **members: Any) -> list[Step]:
     return [UpstreamError(outcome_class, f"told to fail: {outcome_class}", **members)]
 
 
+@dataclass(frozen=True, slots=True)
 class Hang:
-    """In a script: wait until the attempt is closed."""
+    """In a script: wait so long, or until the attempt is closed."""
+
+    seconds: float | None = None
 
 
 Step = Event | Exception | Hang
@@ -101,7 +105,7 @@ class ScriptedConnector:
                     raise step
                 if isinstance(step, Hang):
                     self.hanging.set()
-                    await asyncio.get_running_loop().create_future()
+                    await hang(step.seconds)
                 else:
                     yield step
         finally:
@@ -182,6 +186,10 @@ def table() -> Table:
 
 @pytest.fixture
 def house(table: Table) -> House:
+    return house_of(table)
+
+
+def house_of(table: Table) -> House:
     router, admission, seen = Router(table, "test"), _admission(), Records()
     connectors = {"one": ScriptedConnector(), "two": ScriptedConnector()}
     upstreams = {p.id: Upstream(p, connectors[p.id]) for p in table.providers}

@@ -15,7 +15,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from router_service import errors
 from router_service.faces.grpc import replies
-from router_service.types import AttemptRecord, OutcomeClass
+from router_service.types import AttemptRecord, OutcomeClass, Usage
 from router_service.v1 import errors_pb2, types_pb2
 
 DOMAIN = "router_service.v1"
@@ -159,7 +159,9 @@ def _(error: errors.AllAttemptsFailed) -> Failure:
 @_failure.register
 def _(error: errors.StreamBroken) -> Failure:
     # Not UNAVAILABLE: part of the answer is with the caller, so nothing may retry it unseen.
-    return Failure(code_pb2.ABORTED, error.code, error.message, details=_attempts(error.attempts))
+    return Failure(
+        code_pb2.ABORTED, error.code, error.message, details=_attempts(error.attempts, error.usage)
+    )
 
 
 def item_error(failure: Failure) -> errors_pb2.ItemError:
@@ -206,13 +208,16 @@ def _details(failure: Failure, message: str, request_id: str) -> list[Message]:
     return [*details, *failure.details]
 
 
-def _attempts(records: Sequence[AttemptRecord]) -> tuple[Message, ...]:
+def _attempts(
+    records: Sequence[AttemptRecord], delivered: Usage | None = None
+) -> tuple[Message, ...]:
     if not records:
         return ()
     attempts = [replies.attempt(record) for record in records[:_LISTED]]
     for attempt in attempts:
         attempt.message = _cut(attempt.message, _REASON_CHARACTERS)
-    return (errors_pb2.AttemptsFailure(attempts=attempts),)
+    usage = replies.usage_of(delivered)
+    return (errors_pb2.AttemptsFailure(attempts=attempts, delivered=usage),)
 
 
 def _skipped(skip: Mapping[str, Any]) -> types_pb2.Candidate:

@@ -14,7 +14,7 @@ from router_service.errors import RouterError, StreamBroken
 from router_service.faces.http.errors import error_object, internal_error
 from router_service.faces.http.request import Caller
 from router_service.faces.http.served import served_headers
-from router_service.types import Delta, Finished, Opened, StreamItem
+from router_service.types import Continued, Delta, Finished, Opened, StreamItem
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ async def _send_items(
     async for item in stream:
         if isinstance(item, Delta):
             await _write(response, b"data: " + item.raw + b"\n\n", write_timeout_s)
+        elif isinstance(item, Continued):
+            await _write(response, b"data: " + item.chunk + b"\n\n", write_timeout_s)
         elif isinstance(item, Finished):
             await response.write_eof(b"data: [DONE]\n\n")
             return
