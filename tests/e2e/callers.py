@@ -44,6 +44,8 @@ class Reply:
     decision_id: str | None = None
     usage: tuple[int, int] | None = None
     chunks: list[dict[str, Any]] = field(default_factory=list)
+    continued: list[tuple[str, str]] = field(default_factory=list)
+    """Provider that went on with a broken stream, and how, each time."""
     done_mark: bool = False
     """HTTP: whether [DONE] came."""
     cut: bool = False
@@ -138,6 +140,8 @@ def read_chunk(reply: Reply, chunk: dict[str, Any]) -> None:
         read_http_error(reply, chunk["error"])
         return
     reply.chunks.append(chunk)
+    if label := chunk.get("router_service", {}).get("continued"):
+        reply.continued.append((label["provider"], label["by"]))
     for choice in chunk["choices"]:
         if choice["index"]:
             continue
@@ -235,6 +239,8 @@ class GrpcCaller:
             elif kind == "delta":
                 reply.text += event.delta.text
                 reply.chunks.append(json.loads(event.delta.raw))
+            elif kind == "continued":
+                reply.continued.append((event.continued.served.provider, event.continued.by))
             elif kind == "finished":
                 finished = True
                 reply.finish_reason = event.finished.finish_reason

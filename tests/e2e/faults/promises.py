@@ -17,19 +17,6 @@ GRACE_S = 0.25
 """How long after its deadline a caller may have to wait for the answer at most."""
 
 
-class Feature(StrEnum):
-    """Parts of the contract that are built one by one."""
-
-    ASSEMBLED = "whole answers asked for as streams"
-    CONTINUED = "broken streams continued"
-    BUFFERED = "streams held back until they are whole"
-    HEDGED = "a race for the first token"
-
-
-BUILT: frozenset[Feature] = frozenset()
-"""Scenarios of the other features are left out."""
-
-
 class Manner(StrEnum):
     """How the caller wants the answer, and how the router asks the provider for it."""
 
@@ -52,8 +39,8 @@ class Answered:
     """None: any."""
     usage: bool = True
     """A whole answer says what it took."""
-    joined: bool = False
-    """Begun by this provider and gone on with by others, after the caller was told of the first."""
+    continued: tuple[str, str] | None = None
+    """Who went on with what the provider began, and how: the caller is told of both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +154,6 @@ class Scenario:
     deadline_s: float = 3.0
     manners: tuple[Manner, ...] = tuple(Manner)
     servers: tuple[Server, ...] = (Server.VLLM, Server.OLLAMA)
-    needs: Feature | None = None
     before: int = 0
     """Healthy requests sent first."""
 
@@ -181,18 +167,10 @@ class Scenario:
         return self.assembled or self.streamed
 
     def ways(self) -> Iterator[tuple[Manner, Server]]:
-        """Manner and server of each of its cases that can be tried by now."""
-        if self.needs is not None and self.needs not in BUILT:
-            return
+        """Manner and server of each of its cases."""
         for manner in self.manners:
-            if self.is_open(manner):
+            if manner is not Manner.WHOLE or self.whole is not None:
                 yield from ((manner, server) for server in self.servers)
-
-    def is_open(self, manner: Manner) -> bool:
-        if manner is Manner.WHOLE:
-            return self.whole is not None
-        differs = manner is Manner.ASSEMBLED and self.whole is not None
-        return not differs or Feature.ASSEMBLED in BUILT
 
 
 @dataclass(frozen=True, slots=True)

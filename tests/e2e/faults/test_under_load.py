@@ -13,7 +13,6 @@ from router_service.testing import Behaviour, Fault, FaultKind
 
 from ..routers import until
 from . import under_load
-from .promises import BUILT, Feature
 from .table import Report
 from .under_load import Field
 
@@ -60,12 +59,12 @@ async def _has_refused(field: Field) -> bool:
 
 
 COOLDOWN_S = 1
-SILENCE = Fault(FaultKind.SILENCE)
 OUTAGES = {
     "503": Fault(FaultKind.STATUS, status=503),
     "500": Fault(FaultKind.STATUS, status=500),
     "reset": Fault(FaultKind.RESET_BEFORE_HEADERS),
-} | ({"silence": SILENCE} if Feature.ASSEMBLED in BUILT else {})
+    "silence": Fault(FaultKind.SILENCE),
+}
 
 
 @pytest.mark.parametrize("case", OUTAGES)
@@ -96,7 +95,8 @@ PHASES = (
     None,
     Fault(FaultKind.RESET_BEFORE_HEADERS),
     None,
-    *((SILENCE, None) if Feature.ASSEMBLED in BUILT else ()),
+    Fault(FaultKind.SILENCE),
+    None,
 )
 PHASE_S = 0.5
 FLAPPING_PER_S = 30.0

@@ -15,7 +15,7 @@ from .. import small_fleet
 from ..callers import Reply, chat
 from ..routers import AccessLog, InProcessRouter, in_process, until
 from . import plans, raw_http
-from .promises import BUILT, PROMPT, Case, Feature, Manner, Tries
+from .promises import PROMPT, Case, Manner, Tries
 
 _HANGS_S = 10.0
 """A caller still waiting so long after its deadline is a failure of its own."""
@@ -69,7 +69,7 @@ def _provider_changes(case: Case, fleet: FakeFleet) -> dict[str, dict[str, Any]]
         changes["first"]["base_url"] = fleet["first"].base_url.replace("http:", "https:")
     if case.scenario.prefill:
         changes["second"]["prefill"] = True
-    if case.manner is Manner.WHOLE and Feature.ASSEMBLED in BUILT:
+    if case.manner is Manner.WHOLE:
         for change in changes.values():
             change["stream_whole_answers"] = False
     return changes

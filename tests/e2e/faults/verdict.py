@@ -41,6 +41,8 @@ def _answered(finding: Finding, promised: Answered) -> Iterator[str]:
         return
     if reply.provider != promised.by:
         yield f"wanted an answer of {promised.by}, got one of {reply.provider}"
+    if reply.continued != ([promised.continued] if promised.continued else []):
+        yield f"wanted to be told that {promised.continued} went on, got {reply.continued}"
     if promised.finish not in (None, reply.finish_reason):
         yield f"wanted finish reason {promised.finish}, got {reply.finish_reason}"
     if promised.finish == "stop" and reply.text != _true_text(reply):
@@ -113,8 +115,8 @@ def _account(finding: Finding) -> Iterator[str]:
     reply, result = finding.reply, finding.case.promise.result
     if reply.status == "DEADLINE_EXCEEDED" and reply.code is None:
         return  # the client itself gave up and was told nothing
-    if isinstance(result, Answered) and result.joined:
-        return
+    if isinstance(result, Answered) and result.continued is not None:
+        return  # it was told of those until then
     told = len(reply.tries) if isinstance(result, BrokenOff) else reply.attempts
     if told != len(finding.tried):
         yield f"the caller is told of {told} attempts, the log has {len(finding.tried)}"

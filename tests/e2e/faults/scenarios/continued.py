@@ -12,7 +12,6 @@ from ..promises import (
     PROMPT,
     Answered,
     BrokenOff,
-    Feature,
     Manner,
     Promise,
     Scenario,
@@ -45,32 +44,41 @@ _NEVER_SPLICED: dict[str, tuple[dict[str, Any], BrokenOff]] = {
 """Body and what is sent before the break."""
 
 
-def _joined(*others: tuple[str, str]) -> Promise:
-    """The caller has the text as one provider alone would have written it, from its first token,
-    and is told by whom it began."""
-    return Promise(Answered("first", joined=True), ((("first", "stream_broken"), *others),))
+def _joined(by: str, how: str, *between: tuple[str, str]) -> Promise:
+    """The caller has the text as one provider alone would have written it, and is told where
+    another one took over."""
+    tries = (("first", "stream_broken"), *between, (by, "success"))
+    return Promise(Answered("first", continued=(by, how)), (tries,))
 
 
 def _scenario(name: str, faults: tuple[Fault, ...], promise: Promise, **more: Any) -> Scenario:
     return Scenario(
         name=name,
-        **{"plan": "origin", "settings": _CONTINUE, "needs": Feature.CONTINUED} | more,
+        **{"plan": "origin", "settings": _CONTINUE} | more,
         first=faults,
         manners=_STREAMED,
         streamed=promise,
     )
 
 
-_BY_SECOND = ("second", "success")
 _PREFILL_REFUSED = (Fault(FaultKind.PREFILL_REFUSED),)
 
 SCENARIOS = [
     *(
-        _scenario(f"{name}; the next goes on by prefill", faults, _joined(_BY_SECOND), prefill=True)
+        _scenario(
+            f"{name}; the next goes on by prefill",
+            faults,
+            _joined("second", "prefill"),
+            prefill=True,
+        )
         for name, faults in _BREAKS.items()
     ),
     *(
-        _scenario(f"{name}; the next begins anew and says the same", faults, _joined(_BY_SECOND))
+        _scenario(
+            f"{name}; the next begins anew and says the same",
+            faults,
+            _joined("second", "regenerated"),
+        )
         for name, faults in _BREAKS.items()
     ),
     _scenario(
@@ -82,7 +90,7 @@ SCENARIOS = [
     _scenario(
         "cut; prefill refused, a third begins anew",
         _CUT,
-        _joined(("second", "invalid_request"), ("third", "success")),
+        _joined("third", "regenerated", ("second", "invalid_request")),
         second=_PREFILL_REFUSED,
         prefill=True,
     ),
@@ -113,7 +121,6 @@ BUFFERED = [
         first=faults,
         manners=_STREAMED,
         settings={"delivery": {"commit": "buffered"}},
-        needs=Feature.BUFFERED,
         streamed=by_second("stream_broken"),
     )
     for name, faults in _BREAKS.items()
@@ -133,7 +140,6 @@ HEDGED = [
         first=_SLOW,
         manners=_STREAMED,
         settings=_HEDGE,
-        needs=Feature.HEDGED,
         before=10,
         streamed=Promise(Answered("second"), _RACED, seconds=(0.0, PATIENCE_S)),
     ),
@@ -142,7 +148,6 @@ HEDGED = [
         first=_SLOW,
         manners=_STREAMED,
         settings=_HEDGE,
-        needs=Feature.HEDGED,
         before=10,
         streamed=by_second("silent", seconds=(PATIENCE_S, 3.0)),
     ),
