@@ -210,6 +210,7 @@ class Run:
             first_token=provider.first_token_us / 1e6,
             idle=provider.idle_us / 1e6,
             total=max(0.001, self._deadline - time.monotonic()),
+            attempt=None if provider.total_us is None else provider.total_us / 1e6,
         )
 
     # ── From the first content to the end ───────────────────────────────────────────────────────
