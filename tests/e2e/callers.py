@@ -174,6 +174,7 @@ def read_served_headers(reply: Reply) -> None:
 
 
 def read_http_error(reply: Reply, error: dict[str, Any]) -> None:
+    _read_usage(reply, error)
     reply.code = error["code"] or error["type"]
     reply.message = error["message"]
     reply.tries = [(tried["provider"], tried["outcome"]) for tried in error.get("attempts", [])]
@@ -276,6 +277,8 @@ def read_grpc_error(reply: Reply, error: grpc.aio.AioRpcError) -> None:
     failed = detail(error, errors_pb2.AttemptsFailure())
     if failed is not None:
         reply.attempts = len(failed.attempts)
+        if failed.HasField("delivered"):
+            reply.usage = (failed.delivered.prompt_tokens, failed.delivered.completion_tokens)
         reply.tries = [(tried.provider, _outcome(tried)) for tried in failed.attempts]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from router_service.testing import ProviderSpec, Server
+from router_service.testing import FakeFleet, ProviderSpec, RunningProvider, Server
 
 from ..small_fleet import KINDS
 
@@ -53,15 +53,14 @@ def upstream_name(model: str) -> str:
     return name
 
 
-def specs(server: Server) -> list[ProviderSpec]:
-    """The first provider is such a server; the others never vary."""
-    servers = {"first": server, "second": Server.VLLM, "third": Server.OPENAI}
-    return [ProviderSpec(name, kind) for name, kind in servers.items()]
+def specs(first: Server, second: Server = Server.VLLM) -> list[ProviderSpec]:
+    """The three providers; the third never varies."""
+    servers = {"first": first, "second": second, "third": Server.OPENAI}
+    return [ProviderSpec(name, server) for name, server in servers.items()]
 
 
 def routing(
-    addresses: Mapping[str, str],
-    server: Server,
+    fleet: FakeFleet,
     settings: Mapping[str, Any] | None = None,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     **sections: Any,
@@ -69,10 +68,9 @@ def routing(
     """The routing config as a document. settings are the router's, changes those of providers by
     name, sections whole ones."""
     providers = {
-        name: _provider(address) | dict((changes or {}).get(name, {}))
-        for name, address in addresses.items()
+        name: _provider(fleet[name]) | dict((changes or {}).get(name, {}))
+        for name in fleet.addresses
     }
-    providers["first"]["kind"] = KINDS.get(server, "openai")
     return {
         "providers": providers,
         "models": MODELS,
@@ -83,10 +81,10 @@ def routing(
     } | sections
 
 
-def _provider(address: str) -> dict[str, Any]:
+def _provider(provider: RunningProvider) -> dict[str, Any]:
     return {
-        "kind": "openai",
-        "base_url": address,
+        "kind": KINDS.get(provider.spec.server, "openai"),
+        "base_url": provider.base_url,
         "capacity": 200,
         "connect_timeout_ms": 1000,
         "first_token_timeout_ms": PATIENCE_MS,

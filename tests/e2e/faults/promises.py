@@ -39,7 +39,7 @@ class Answered:
     """None: any."""
     usage: bool = True
     """A whole answer says what it took."""
-    continued: tuple[str, str] | None = None
+    continued: tuple[tuple[str, str], ...] = ()
     """Who went on with what the provider began, and how: the caller is told of both."""
 
 
@@ -64,8 +64,10 @@ class BrokenOff:
     """Sent before; None is all of them."""
     text: str | None = None
     """What was sent, where it is not the usual text."""
+    somewhere: bool = False
+    """A clock ends it, wherever it is by then."""
     by_deadline: bool = False
-    """The request's deadline ends it, wherever it is by then."""
+    """That of the request, which may be told of in its own words."""
 
 
 Result = Answered | Refused | BrokenOff
@@ -148,8 +150,9 @@ class Scenario:
     """Of the router."""
     https: bool = False
     """The first provider is addressed as if it spoke TLS, which it does not."""
-    prefill: bool = False
-    """The second provider is declared to go on from an assistant message."""
+    providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of the routing config: keys of some providers."""
+    second_server: Server = Server.VLLM
     body: Mapping[str, Any] = field(default_factory=dict)
     deadline_s: float = 3.0
     manners: tuple[Manner, ...] = tuple(Manner)

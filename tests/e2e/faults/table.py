@@ -34,6 +34,9 @@ protocols differ, the cell names them.
   that is passed on as the provider said it.
 - Times are those until the caller had everything, as bounds. The limits were {patience} ms for a
   first token and for a gap after it, and 3 s for the request where a row needs no other.
+- *gone on with*: another provider took over in the middle of the stream, from a prefill or by
+  an answer that repeated what had been sent; the caller has one text without a seam and is told.
+  Those rows have the same model at three providers.
 - *whole, asked whole* is for providers with `stream_whole_answers: false`, where that makes a
   difference.
 
@@ -121,7 +124,8 @@ def _result(finding: Finding) -> str:
     reply = finding.reply
     if reply.whole:
         early = "" if reply.finish_reason == "stop" else f", `{reply.finish_reason}`"
-        return f"answer of the {reply.provider}{early}"
+        onward = "".join(f", gone on with by the {who} ({how})" for who, how in reply.continued)
+        return f"answer of the {reply.provider}{early}{onward}"
     if reply.text or reply.code == "stream_broken":
         return "broken off, told"
     if finding.case.face == "grpc":

@@ -33,9 +33,7 @@ async def test_the_provider_is_left_at_once(
 ) -> None:
     stream, fault = POINTS[point]
     async with FakeFleet(plans.specs(server)) as fleet:
-        config = small_fleet.written(
-            plans.routing(fleet.addresses, server), tmp_path / "routing.yaml"
-        )
+        config = small_fleet.written(plans.routing(fleet), tmp_path / "routing.yaml")
         async with in_process(config, tmp_path) as router:
             await fleet["first"].behave(Behaviour(faults=(fault,)))
             if fault.after_tokens:

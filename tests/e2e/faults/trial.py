@@ -42,10 +42,8 @@ class Finding:
 
 async def carried_out(case: Case, folder: Path) -> Finding:
     """Try one case. Raises AssertionError where something is left behind."""
-    async with FakeFleet(plans.specs(case.server)) as fleet:
-        document = plans.routing(
-            fleet.addresses, case.server, case.scenario.settings, _provider_changes(case, fleet)
-        )
+    async with FakeFleet(plans.specs(case.server, case.scenario.second_server)) as fleet:
+        document = plans.routing(fleet, case.scenario.settings, _provider_changes(case, fleet))
         config = small_fleet.written(document, folder / "routing.yaml")
         async with in_process(config, folder) as router:
             for _ in range(case.scenario.before):
@@ -64,11 +62,11 @@ async def carried_out(case: Case, folder: Path) -> Finding:
 
 
 def _provider_changes(case: Case, fleet: FakeFleet) -> dict[str, dict[str, Any]]:
-    changes: dict[str, dict[str, Any]] = {"first": {}, "second": {}}
-    if case.scenario.https:
+    """What the case wants of providers beside what all have."""
+    scenario = case.scenario
+    changes = {name: dict(scenario.providers.get(name, {})) for name in fleet.addresses}
+    if scenario.https:
         changes["first"]["base_url"] = fleet["first"].base_url.replace("http:", "https:")
-    if case.scenario.prefill:
-        changes["second"]["prefill"] = True
     if case.manner is Manner.WHOLE:
         for change in changes.values():
             change["stream_whole_answers"] = False

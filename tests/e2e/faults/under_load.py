@@ -42,7 +42,7 @@ async def field(
 ) -> AsyncIterator[Field]:
     """A fleet whose health is looked at often, and its router; nothing is left afterwards."""
     async with FakeFleet(plans.specs(Server.VLLM)) as fleet:
-        document = plans.routing(fleet.addresses, Server.VLLM, settings, **sections)
+        document = plans.routing(fleet, settings, **sections)
         config = small_fleet.written(document, folder / "routing.yaml")
         async with in_process(config, folder, {"polling": {"health_interval_s": 0.2}}) as router:
             yield Field(fleet, router)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from router_service.core import count_tokens
 from router_service.testing import expected_text
 from router_service.testing.answers import text_answer
 
@@ -41,7 +42,7 @@ def _answered(finding: Finding, promised: Answered) -> Iterator[str]:
         return
     if reply.provider != promised.by:
         yield f"wanted an answer of {promised.by}, got one of {reply.provider}"
-    if reply.continued != ([promised.continued] if promised.continued else []):
+    if tuple(reply.continued) != promised.continued:
         yield f"wanted to be told that {promised.continued} went on, got {reply.continued}"
     if promised.finish not in (None, reply.finish_reason):
         yield f"wanted finish reason {promised.finish}, got {reply.finish_reason}"
@@ -76,9 +77,13 @@ def _broken_off(finding: Finding, promised: BrokenOff) -> Iterator[str]:
     if http and (reply.done_mark or not reply.cut):
         yield f"a break that looks like an end: [DONE] {reply.done_mark}, cut {reply.cut}"
     true = _true_text(reply, promised.tokens) if promised.text is None else promised.text
-    somewhere = promised.by_deadline and reply.text and true.startswith(reply.text)
+    somewhere = promised.somewhere and reply.text and true.startswith(reply.text)
     if reply.text != true and not somewhere:
         yield f"wanted the text until the break, {true!r}, got {reply.text!r}"
+    usual = promised.text is None and "n" not in finding.case.scenario.body
+    counted = usual and not promised.by_deadline
+    if counted and (reply.usage is None or reply.usage[1] != count_tokens(reply.text)):
+        yield f"wanted a usage of what was delivered, got {reply.usage}"
 
 
 def _break_told(promised: BrokenOff, *, http: bool) -> set[tuple[str | None, str | None]]:
@@ -115,7 +120,7 @@ def _account(finding: Finding) -> Iterator[str]:
     reply, result = finding.reply, finding.case.promise.result
     if reply.status == "DEADLINE_EXCEEDED" and reply.code is None:
         return  # the client itself gave up and was told nothing
-    if isinstance(result, Answered) and result.continued is not None:
+    if isinstance(result, Answered) and result.continued:
         return  # it was told of those until then
     told = len(reply.tries) if isinstance(result, BrokenOff) else reply.attempts
     if told != len(finding.tried):

@@ -14,6 +14,7 @@ TOO_LATE = Refused(504, "DEADLINE_EXCEEDED", "deadline_exceeded")
 
 RESET = Fault(FaultKind.RESET_BEFORE_HEADERS)
 RESET_TWICE = by_second("connection_reset", "connection_reset", wait_s=REPEAT_S)
+TOO_LONG = by_second("silent", seconds=(0.3, 3.0))
 SILENT = by_second("silent", seconds=(PATIENCE_S, 3.0))
 
 
@@ -82,7 +83,7 @@ PACE = [
         first=(Fault(FaultKind.SLOW_DRIP, seconds=0.15),),
         deadline_s=0.8,
         streamed=Promise(
-            BrokenOff(by_deadline=True),
+            BrokenOff(somewhere=True, by_deadline=True),
             ((("first", "stream_broken"),), (("first", "deadline"),), (("first", "cancelled"),)),
         ),
         assembled=IN_VAIN,
@@ -99,5 +100,20 @@ PACE = [
         streamed=broken(3, seconds=(PATIENCE_S, 3.0)),
         assembled=by_second("stream_broken", seconds=(PATIENCE_S, 3.0)),
         whole=SILENT,
+    ),
+    Scenario(
+        name="silence past total_timeout_ms",
+        first=(Fault(FaultKind.SILENCE),),
+        providers={"first": {"total_timeout_ms": 300}},
+        streamed=TOO_LONG,
+        whole=TOO_LONG,
+    ),
+    Scenario(
+        name="slow drip past total_timeout_ms",
+        first=(Fault(FaultKind.SLOW_DRIP, seconds=0.15),),
+        providers={"first": {"total_timeout_ms": 400}},
+        streamed=Promise(BrokenOff(somewhere=True), ((("first", "stream_broken"),),)),
+        assembled=by_second("stream_broken", seconds=(0.4, 3.0)),
+        whole=by_second("silent", seconds=(0.4, 3.0)),
     ),
 ]

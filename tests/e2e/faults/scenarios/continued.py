@@ -16,10 +16,14 @@ from ..promises import (
     Promise,
     Scenario,
     Tries,
+    broken,
     by_second,
 )
 from .connection import PATIENCE_S
 
+_BY_SECOND = ("second", "success")
+_BY_THIRD = ("third", "success")
+_PREFILL = {"second": {"prefill": True}}
 _STREAMED = (Manner.STREAMED,)
 _CONTINUE = {"delivery": {"stream_break": "continue"}}
 _CUT = (Fault(FaultKind.CUT, after_tokens=3),)
@@ -44,11 +48,12 @@ _NEVER_SPLICED: dict[str, tuple[dict[str, Any], BrokenOff]] = {
 """Body and what is sent before the break."""
 
 
-def _joined(by: str, how: str, *between: tuple[str, str]) -> Promise:
-    """The caller has the text as one provider alone would have written it, and is told where
-    another one took over."""
-    tries = (("first", "stream_broken"), *between, (by, "success"))
-    return Promise(Answered("first", continued=(by, how)), (tries,))
+def _joined(*after: tuple[str, str], how: str = "regenerated") -> Promise:
+    """The caller has the text as one provider alone would have written it, and is told wherever
+    another one took over. after: provider and outcome of each further attempt."""
+    went_on = [provider for provider, outcome in after if outcome in ("success", "stream_broken")]
+    answered = Answered("first", continued=tuple((provider, how) for provider in went_on))
+    return Promise(answered, ((("first", "stream_broken"), *after),))
 
 
 def _scenario(name: str, faults: tuple[Fault, ...], promise: Promise, **more: Any) -> Scenario:
@@ -68,8 +73,8 @@ SCENARIOS = [
         _scenario(
             f"{name}; the next goes on by prefill",
             faults,
-            _joined("second", "prefill"),
-            prefill=True,
+            _joined(_BY_SECOND, how="prefill"),
+            providers=_PREFILL,
         )
         for name, faults in _BREAKS.items()
     ),
@@ -77,9 +82,40 @@ SCENARIOS = [
         _scenario(
             f"{name}; the next begins anew and says the same",
             faults,
-            _joined("second", "regenerated"),
+            _joined(_BY_SECOND),
         )
         for name, faults in _BREAKS.items()
+    ),
+    _scenario(
+        "cut; an Ollama goes on by prefill",
+        _CUT,
+        _joined(_BY_SECOND, how="prefill"),
+        providers=_PREFILL,
+        second_server=Server.OLLAMA,
+    ),
+    _scenario(
+        "cut; the next is cut too, a third goes on",
+        _CUT,
+        _joined(("second", "stream_broken"), _BY_THIRD),
+        second=(Fault(FaultKind.CUT, after_tokens=6),),
+    ),
+    _scenario(
+        "cut; the next answers 503, a third goes on",
+        _CUT,
+        _joined(("second", "unavailable"), _BY_THIRD),
+        second=(Fault(FaultKind.STATUS, status=503),),
+    ),
+    _scenario(
+        "cut, once; nobody else, the same goes on",
+        (Fault(FaultKind.CUT, after_tokens=3, times=1),),
+        _joined(("first", "success")),
+        plan="alone",
+    ),
+    _scenario(
+        "cut; nobody else, and cut again",
+        _CUT,
+        broken(3, "stream_broken"),
+        plan="alone",
     ),
     _scenario(
         "cut; the next says something else",
@@ -90,9 +126,9 @@ SCENARIOS = [
     _scenario(
         "cut; prefill refused, a third begins anew",
         _CUT,
-        _joined("third", "regenerated", ("second", "invalid_request")),
+        _joined(("second", "invalid_request"), _BY_THIRD),
         second=_PREFILL_REFUSED,
-        prefill=True,
+        providers=_PREFILL,
     ),
     _scenario(
         "cut; prefill refused, nobody else",
@@ -100,7 +136,7 @@ SCENARIOS = [
         Promise(BrokenOff(3), ((("first", "stream_broken"), ("second", "invalid_request")),)),
         plan="last",
         second=_PREFILL_REFUSED,
-        prefill=True,
+        providers=_PREFILL,
     ),
     *(
         _scenario(
@@ -108,7 +144,7 @@ SCENARIOS = [
             _CUT,
             Promise(result, ((("first", "stream_broken"),),)),
             body=body,
-            prefill=True,
+            providers=_PREFILL,
             servers=(Server.VLLM,),
         )
         for name, (body, result) in _NEVER_SPLICED.items()
@@ -124,6 +160,16 @@ BUFFERED = [
         streamed=by_second("stream_broken"),
     )
     for name, faults in _BREAKS.items()
+] + [
+    Scenario(
+        name="cut in a tool call, held back",
+        first=_CUT,
+        manners=_STREAMED,
+        servers=(Server.VLLM,),
+        settings={"delivery": {"commit": "buffered"}},
+        body={"tools": [_TOOL]},
+        streamed=by_second("stream_broken", finish="tool_calls", tokens=0),
+    )
 ]
 
 _RACED: tuple[Tries, ...] = (
@@ -131,6 +177,8 @@ _RACED: tuple[Tries, ...] = (
     (("second", "success"), ("first", "cancelled")),
 )
 _SLOW = (Fault(FaultKind.SLOW_FIRST_TOKEN),)
+_SAMPLES = 40
+"""Enough for one slow request not to be the 95th percentile."""
 _HEDGE = {"delivery": {"hedge": True}}
 
 HEDGED = [
@@ -140,15 +188,15 @@ HEDGED = [
         first=_SLOW,
         manners=_STREAMED,
         settings=_HEDGE,
-        before=10,
-        streamed=Promise(Answered("second"), _RACED, seconds=(0.0, PATIENCE_S)),
+        before=_SAMPLES,
+        streamed=Promise(Answered("second"), _RACED),
     ),
     Scenario(
         name="slow first token; only a worse one",
         first=_SLOW,
         manners=_STREAMED,
         settings=_HEDGE,
-        before=10,
+        before=_SAMPLES,
         streamed=by_second("silent", seconds=(PATIENCE_S, 3.0)),
     ),
 ]
