@@ -332,8 +332,9 @@ class Attempt:
     def streamed(self) -> bool:
         """To be asked for as a stream, whatever the caller asked for."""
     @property
-    def continuing(self) -> bool:
-        """The answer is to go on from what was already sent to the caller."""
+    def kind(self) -> str:
+        """Why it is made: first, repeat, fallback, hedge, or continuation, which goes on from what
+        was already sent to the caller."""
     @property
     def hedge_after_us(self) -> int | None:
         """Without a first token by then, Router.hedge may find a second deployment."""

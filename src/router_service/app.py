@@ -36,7 +36,7 @@ from router_service.service_config import (
     check_binding,
     load_api_keys,
 )
-from router_service.serving.admission import Admission
+from router_service.serving.admission import Admission, Bounds, Most
 from router_service.serving.health import keep_probing
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
@@ -104,20 +104,17 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
         access_log = open_access_log(config.logging.access_log)
         if access_log is not None:
             stack.callback(access_log.close)
+        admission = _admission(config)
         registry = CollectorRegistry()
         batch = Batch(registry)
         stack.callback(batch.flush)
         metrics = Metrics(
             registry,
             status=lambda: json.loads(router.status(now_us())),
+            lanes=lambda: {work.value: lane for work, lane in admission.lanes.items()},
             dropped_lines=lambda: access_log.dropped if access_log else 0,
         )
         batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
-        admission = Admission(
-            max_concurrent=config.limits.max_concurrent,
-            max_queue=config.limits.max_queue,
-            queue_timeout_s=config.limits.queue_timeout_s,
-        )
         orchestrator = Orchestrator(
             router=router,
             upstreams=upstreams,
@@ -133,8 +130,30 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             task.add_done_callback(partial(_tell_if_failed, metrics))
             stack.push_async_callback(_end, task)
         ports = await _start_faces(stack, config, orchestrator, Keys(keys), metrics)
-        stack.callback(admission.drain)
+        # Half of the time to wait for a slot, so that who gets one still has the other half.
+        stack.callback(admission.drain, config.limits.drain_timeout_s / 2)
         yield Service(orchestrator, router, admission, *ports, access_log)
+
+
+def _admission(config: ServiceConfig) -> Admission:
+    limits = config.limits
+    bounds = Bounds(
+        limits.max_concurrent,
+        limits.max_queue,
+        limits.queue_timeout_s,
+        faces={
+            "grpc": Most(config.grpc.max_concurrent, config.grpc.max_queue),
+            "http": Most(config.http.max_concurrent, config.http.max_queue),
+        },
+        caller=Most(limits.max_concurrent_per_caller, limits.max_queue_per_caller),
+    )
+    return Admission(
+        bounds,
+        max_deciding=limits.max_deciding,
+        max_body_bytes_held=max(
+            limits.max_body_bytes_held, config.http.max_body_bytes, config.grpc.max_message_bytes
+        ),
+    )
 
 
 async def _upstreams(stack: contextlib.AsyncExitStack, table: Table) -> dict[str, Upstream]:

@@ -54,11 +54,15 @@ class BodyTooLarge(RouterError):
 
 
 class Overloaded(RouterError):
+    """`reason` says which bound was met, in a fixed word: queue_full, caller_limit,
+    cannot_make_deadline, queue_timeout, body_bytes; or no_room, where no deployment had any."""
+
     code = "overloaded"
 
-    def __init__(self, message: str, retry_after_s: float) -> None:
+    def __init__(self, message: str, retry_after_s: float, reason: str = "no_room") -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.reason = reason
 
 
 class Draining(RouterError):

@@ -39,16 +39,19 @@ async def router(
 
 
 @pytest.fixture
-async def patient_router(
-    fleet: FakeFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[InProcessRouter]:
-    """A router whose own limits end nothing within a test."""
+def patient(fleet: FakeFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A routing config whose limits end nothing within a test."""
     monkeypatch.setenv(small_fleet.KEY_VARIABLE, small_fleet.KEY)
     document = small_fleet.routing(
         fleet.addresses, patience_ms=60_000, router_settings={"timeout": 60}
     )
-    config = small_fleet.written(document, tmp_path / "patient.yaml")
-    async with in_process(config, tmp_path) as running:
+    return small_fleet.written(document, tmp_path / "patient.yaml")
+
+
+@pytest.fixture
+async def patient_router(patient: Path, tmp_path: Path) -> AsyncIterator[InProcessRouter]:
+    """A router whose own limits end nothing within a test."""
+    async with in_process(patient, tmp_path) as running:
         yield running
 
 

@@ -72,7 +72,7 @@ class OpenAiProtocol:
         body = call.body
         if call.operation is not Operation.EMBEDDING:
             changes["stream"] = call.streamed
-            if call.assembled:
+            if call.streamed and not call.stream:
                 changes["stream_options"] = _with_usage(body) if ask_usage else None
             if call.prefill is not None:
                 body, continuation = openai_continuation(call.operation, body, call.prefill)
@@ -115,7 +115,10 @@ def choices_wanted(call: UpstreamCall) -> int:
     several_prompts = call.operation is Operation.COMPLETION and b"[" in call.body
     if not several_prompts and b'"n"' not in call.body:
         return 1
-    body = parse_object(call.body)
+    try:
+        body = parse_object(call.body)
+    except ValueError:  # a number with thousands of digits, which the provider took nevertheless
+        return 1
     prompt = body.get("prompt")
     prompts = len(prompt) if isinstance(prompt, list) and not _is_token_list(prompt) else 1
     return max(1, prompts) * max(1, as_count(body.get("n")) or 1)

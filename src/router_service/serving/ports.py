@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from router_service.core import Decision, Model, Outcome, Provider
     from router_service.errors import RouterError
+    from router_service.serving.admission import Place
     from router_service.types import (
         Answer,
+        Arrival,
         Incoming,
         Query,
         QueryAnswer,
@@ -21,12 +23,22 @@ if TYPE_CHECKING:
 class RequestService(Protocol):
     """Decides on requests and carries them out."""
 
+    def join(self, arrival: Arrival) -> Place:
+        """A place for a request whose body is yet to be read; leave it when the request has ended.
+
+        Raises Overloaded or Draining.
+        """
+
+    def refused(self, arrival: Arrival, error: BaseException, queued_s: float = 0.0) -> None:
+        """Leave the record of a request that ended before it was handed in."""
+
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         """Carry out one request; the body's own "stream" member says which of the two comes back.
 
         A generator is handed back when the first content is at hand: its first item is Opened, then
         Delta …, then Finished; StreamBroken is raised in between where the answer breaks off. The
-        caller must aclose() it; that closes the upstream connection at once. Raises RouterError.
+        caller must aclose() it; that closes the upstream connection at once. It has to hold a place
+        from join() all the while. Raises RouterError.
         """
 
     async def generate(self, query: Query) -> QueryAnswer:

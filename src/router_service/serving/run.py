@@ -189,7 +189,7 @@ class Run:
     def _start(self, attempt: Attempt) -> RunningAttempt:
         upstream = self._upstreams[attempt.provider]
         journal = self._journal.attempt(attempt)
-        continues = attempt.continuing and upstream.provider.prefill
+        continues = attempt.kind == "continuation" and upstream.provider.prefill
         call = UpstreamCall(
             operation=self._incoming.operation,
             body=self._incoming.body,

@@ -17,8 +17,10 @@ from grpc_status import rpc_status
 from router_service.errors import RouterError
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
+from router_service.serving.admission import Admission, Bounds, Place
 from router_service.types import (
     Answer,
+    Arrival,
     Delta,
     Finished,
     Incoming,
@@ -239,6 +241,8 @@ class FakeRequests:
     """Raised by a stream after its first delta."""
     hang: bool = False
     """Wait to be released before answering; a stream waits after its first delta."""
+    endless: bool = False
+    """A stream goes on and on."""
     report_status: str = "accepted"
     feedback_status: str = "accepted"
     document: dict[str, Any] = field(default_factory=dict)
@@ -249,6 +253,19 @@ class FakeRequests:
     """Ends the hanging."""
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the provider's side was let go of."""
+
+    admission: Admission = field(
+        default_factory=lambda: Admission(Bounds(8, 8), max_deciding=8, max_body_bytes_held=1 << 25)
+    )
+    turned_away: list[tuple[Arrival, BaseException]] = field(default_factory=list)
+    """Requests that were never handed in."""
+
+    def join(self, arrival: Arrival) -> Place:
+        timeout_s = arrival.timeout_s
+        return self.admission.join(arrival, 30.0 if timeout_s is None else timeout_s)
+
+    def refused(self, arrival: Arrival, error: BaseException, queued_s: float = 0.0) -> None:
+        self.turned_away.append((arrival, error))
 
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         self._see(incoming)
@@ -265,6 +282,8 @@ class FakeRequests:
             yield Delta(b'{"n":1}', "hel", content=True)
             if self.hang:
                 await self.release.wait()
+            while self.endless:
+                yield Delta(b'"' + b"x" * 100_000 + b'"', "x", content=True)
             if self.break_with is not None:
                 raise self.break_with
             yield Delta(b'{"n":2}', "lo", content=True)

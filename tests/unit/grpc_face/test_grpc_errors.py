@@ -20,7 +20,17 @@ PROMPT = router_pb2.GenerateRequest(model="m", prompt="hi")
 
 def attempt(number: int = 1, message: str | None = "refused") -> AttemptRecord:
     return AttemptRecord(
-        number, "m", "ollama", "m@ollama", "m", OutcomeClass.UNREACHABLE, None, message, None, 0.002
+        number,
+        "first",
+        "m",
+        "ollama",
+        "m@ollama",
+        "m",
+        OutcomeClass.UNREACHABLE,
+        None,
+        message,
+        None,
+        0.002,
     )
 
 

@@ -10,8 +10,8 @@ import grpc
 from router_service.errors import InvalidRequest
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import experiments, live_status
+from router_service.faces.grpc.answering import answering
 from router_service.faces.grpc.caller import Caller, Context
-from router_service.faces.grpc.service import answering
 from router_service.serving.ports import RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc
 
@@ -30,13 +30,13 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
 
     def __init__(self, requests: RequestService, keys: Keys) -> None:
         self.keys = keys
-        self._requests = requests
+        self.requests = requests
 
     @answering
     async def GetStatus(  # noqa: N802
         self, request: admin_pb2.GetStatusRequest, _caller: Caller, _context: Context
     ) -> admin_pb2.GetStatusResponse:
-        figures = self._requests.status()
+        figures = self.requests.status()
         return live_status.status(figures, with_deployments=request.include_deployments)
 
     async def ReloadConfig(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
@@ -62,12 +62,12 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self, request: admin_pb2.ResetExperimentStatsRequest, _caller: Caller, _context: Context
     ) -> admin_pb2.ResetExperimentStatsResponse:
         self._figures(request.experiment)
-        reset = self._requests.reset_experiments(request.experiment or None)
+        reset = self.requests.reset_experiments(request.experiment or None)
         return admin_pb2.ResetExperimentStatsResponse(experiments=reset)
 
     def _figures(self, name: str) -> list[dict[str, Any]]:
         """Those of the experiment named, or of all. Raises InvalidRequest for an unknown one."""
-        every: list[dict[str, Any]] = self._requests.experiments()["experiments"]
+        every: list[dict[str, Any]] = self.requests.experiments()["experiments"]
         found = [one for one in every if name in ("", one["name"])]
         if name and not found:
             known = ", ".join(one["name"] for one in every) or "none"
