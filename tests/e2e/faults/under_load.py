@@ -20,6 +20,8 @@ from . import plans
 from .promises import GRACE_S, PROMPT
 
 DEADLINE_S = 3.0
+PATIENT = {"second": {"first_token_timeout_ms": 2000, "idle_timeout_ms": 2000}}
+"""Where the second provider is to save everybody, however busy this machine is."""
 WAYS = [(face, stream) for face in ("http", "grpc") for stream in (False, True)]
 
 
@@ -38,11 +40,14 @@ class Field:
 
 @contextlib.asynccontextmanager
 async def field(
-    folder: Path, settings: Mapping[str, Any] | None = None, **sections: Any
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    **sections: Any,
 ) -> AsyncIterator[Field]:
     """A fleet whose health is looked at often, and its router; nothing is left afterwards."""
     async with FakeFleet(plans.specs(Server.VLLM)) as fleet:
-        document = plans.routing(fleet, settings, **sections)
+        document = plans.routing(fleet, settings, changes, **sections)
         config = small_fleet.written(document, folder / "routing.yaml")
         async with in_process(config, folder, {"polling": {"health_interval_s": 0.2}}) as router:
             yield Field(fleet, router)
