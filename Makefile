@@ -60,13 +60,11 @@ test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, Oll
 	$(BIN)/python tests/real/prepare.py
 	$(BIN)/pytest -m real tests/real $(ARGS)
 
-<<<<<<< HEAD
 faults: $(VENV)/.installed ## Break fake providers in every way we know; write what came of it to docs/faults.md
 	$(BIN)/pytest tests/e2e/faults --faults-table docs/faults.md $(ARGS)
-=======
+
 fuzz: $(VENV)/.installed ## Damage the input of every reader for a minute (ARGS="--seconds 600")
 	$(BIN)/python -m tests.fuzz $(ARGS)
->>>>>>> main
 
 bench: $(VENV)/.installed ## Measure: core, boundary, service; ratios against bare handlers of the same run
 	$(BIN)/python -m bench $(ARGS)
