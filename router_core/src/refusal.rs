@@ -92,6 +92,7 @@ impl Refused {
             rows.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
         let soonest = skipped.iter().filter_map(|(_, skip)| match skip {
             Skip::Out { until_us } => Some(*until_us),
+            Skip::Held(hold) => hold.left_us(now_us).map(|left_us| now_us.saturating_add(left_us)),
             Skip::BudgetSpent(shortfall) => shortfall.until_us(),
             _ => None,
         });

@@ -114,25 +114,25 @@ fn a_break_of_which_nothing_was_sent_on_is_repaired_unseen() {
 }
 
 #[test]
-fn an_attempt_says_whether_it_continues_and_how_it_is_asked_for() {
+fn an_attempt_says_why_it_is_made_and_how_it_is_asked_for() {
     let mut config = config(&json!({ "stream_break": "continue" }));
     config["providers"]["b"]["stream_whole_answers"] = json!(false);
     let mut drive = Drive::new(table(&config));
     let how = |journey: &Journey| match journey.step {
-        NextStep::Try { streamed, continuing, .. } => (streamed, continuing),
+        NextStep::Try { streamed, kind, .. } => (streamed, kind.as_str()),
         ref other => panic!("{other:?}"),
     };
     let mut journey = begin(&mut drive, &plain_stream("m"));
-    assert_eq!(how(&journey), (true, false));
+    assert_eq!(how(&journey), (true, "first"));
     drive.finish(&mut journey, &broken());
-    assert_eq!(how(&journey), (true, true));
+    assert_eq!(how(&journey), (true, "continuation"));
     let whole = Facts { stream: false, ..plain_stream("m") };
     let mut journey = begin(&mut drive, &whole);
-    assert_eq!(how(&journey), (true, false));
+    assert_eq!(how(&journey), (true, "first"));
     drive.finish(&mut journey, &Outcome::of(Unavailable));
-    assert_eq!(how(&journey), (false, false));
+    assert_eq!(how(&journey), (false, "fallback"));
     let journey = begin(&mut drive, &Facts { plain: false, ..whole });
-    assert_eq!(how(&journey), (false, false));
+    assert_eq!(how(&journey), (false, "first"));
 }
 
 #[test]

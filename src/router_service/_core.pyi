@@ -333,8 +333,9 @@ class Attempt:
     def streamed(self) -> bool:
         """To be asked for as a stream, whatever the caller asked for."""
     @property
-    def continuing(self) -> bool:
-        """The answer is to go on from what was already sent to the caller."""
+    def kind(self) -> str:
+        """Why it is made: first, repeat, fallback, hedge, or continuation, which goes on from what
+        was already sent to the caller."""
     @property
     def hedge_after_us(self) -> int | None:
         """Without a first token by then, Router.hedge may find a second deployment."""
@@ -482,6 +483,16 @@ class Router:
         that."""
     def reachable(self, provider: str, now_us: int) -> None:
         """An active probe got through: the cooldown ends, and a request at a time tests it."""
+    def set_provider_state(
+        self, provider: str, state: str, *, reason: str = "", until_us: int = 0
+    ) -> None:
+        """enabled, draining or disabled, which is what an operator wants of a provider.
+
+        One that is draining or disabled gets nothing new and finishes what it has; until_us ends
+        that by itself, 0 does not. Raises errors.UnknownProvider, ValueError for another state.
+        """
+    def is_disabled(self, provider: str, now_us: int) -> bool:
+        """Whether nothing at all, questions about itself included, may be sent to a provider."""
     def status(self, now_us: int) -> bytes:
         """What every provider and deployment is doing now, as JSON."""
     def snapshot(self) -> bytes:

@@ -98,7 +98,7 @@ pub struct PyAttempt {
     upstream_model: String,
     permit: String,
     streamed: bool,
-    continuing: bool,
+    kind: &'static str,
     hedge_after_us: Option<u64>,
 }
 
@@ -124,7 +124,7 @@ impl PyStep {
                 let (failed, reason) = (Some(failure.code()), Some(failure.text()));
                 Self { failed, reason, surface: *surface, ..Self::default() }
             }
-            NextStep::Try { number, deployment, permit, streamed, continuing, hedge_after_us } => {
+            NextStep::Try { number, deployment, permit, streamed, kind, hedge_after_us } => {
                 let decision = &journey.decision;
                 let id = *deployment;
                 let attempt = PyAttempt {
@@ -135,7 +135,7 @@ impl PyStep {
                     upstream_model: decision.upstream_name(id).to_owned(),
                     permit: permit.clone(),
                     streamed: *streamed,
-                    continuing: *continuing,
+                    kind: kind.as_str(),
                     hedge_after_us: *hedge_after_us,
                 };
                 Self { attempt: Some(attempt), ..Self::default() }

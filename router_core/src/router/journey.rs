@@ -11,7 +11,7 @@ use crate::refusal::Refused;
 use crate::state::experiments::Trial;
 use crate::state::{Bindings, Claim, LiveView};
 use crate::table::{DeploymentId, Table};
-use crate::walk::{Context, Failure, Step, Terms, Walk};
+use crate::walk::{Context, Failure, Kind, Step, Terms, Walk};
 
 /// A walk's permit outlives its deadline by this much, microseconds: it is released by the outcome,
 /// and by its expiry only if its driver is lost.
@@ -57,8 +57,7 @@ pub enum NextStep {
         permit: String,
         /// To be asked for as a stream, whatever the caller asked for.
         streamed: bool,
-        /// The answer is to go on from what was already sent.
-        continuing: bool,
+        kind: Kind,
         /// Without a first token by then, microseconds, `hedge` may find a second deployment.
         hedge_after_us: Option<u64>,
     },
@@ -217,7 +216,7 @@ impl Router {
             deployment,
             permit: self.permit_name(permit),
             streamed,
-            continuing: journey.walk.is_continuing(),
+            kind: journey.walk.kind(),
             hedge_after_us: hedge_after_us.filter(|_| streamed),
         }
     }

@@ -43,8 +43,12 @@ impl View for LiveView<'_> {
         self.state.listed_sizes.get(name).copied()
     }
 
-    fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64 {
-        self.bindings.deployment(id).map_or(0.0, |slot| self.state.shares.credit(group, slot))
+    fn credits(&self, group: ShareGroup) -> impl Fn(DeploymentId) -> f64 {
+        let credits = self.state.shares.of(group);
+        move |id| {
+            let slot = self.bindings.deployment(id);
+            slot.and_then(|slot| credits.get(slot)).copied().unwrap_or(0.0)
+        }
     }
 
     fn rolled_back(&self, id: ExperimentId) -> bool {

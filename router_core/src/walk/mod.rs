@@ -42,6 +42,33 @@ pub enum Step {
     },
 }
 
+/// Why an attempt is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    First,
+    /// The same deployment again.
+    Repeat,
+    /// Another deployment after a failure.
+    Fallback,
+    /// Another deployment beside one that is slow to its first token.
+    Hedge,
+    /// It goes on from what was sent on of a broken stream.
+    Continuation,
+}
+
+impl Kind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Repeat => "repeat",
+            Self::Fallback => "fallback",
+            Self::Hedge => "hedge",
+            Self::Continuation => "continuation",
+        }
+    }
+}
+
 /// What the machine may look at.
 pub struct Context<'a, V> {
     pub table: &'a Table,
@@ -130,9 +157,21 @@ impl Walk {
         self.tried.len() + self.running.len()
     }
 
-    /// Whether the next attempt goes on from text that was already sent.
+    /// Why the attempt begun last is made.
     #[must_use]
-    pub fn is_continuing(&self) -> bool {
+    pub fn kind(&self) -> Kind {
+        let hop = self.running.last().map(|attempt| attempt.hop);
+        let again = || self.tried.iter().any(|tried| Some(tried.attempt.hop) == hop);
+        match self.running.as_slice() {
+            _ if self.is_continuing() => Kind::Continuation,
+            [_, _, ..] => Kind::Hedge,
+            _ if self.tried.is_empty() => Kind::First,
+            _ if again() => Kind::Repeat,
+            _ => Kind::Fallback,
+        }
+    }
+
+    fn is_continuing(&self) -> bool {
         self.broken.is_some()
     }
 

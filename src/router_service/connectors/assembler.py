@@ -98,8 +98,8 @@ class _Values:
         self._sizes: dict[str, int] = {}
 
     def take(self, name: str, value: object) -> None:
-        if value is None and name in self._values:
-            return
+        if name in self._values and (value is None or value == self._values[name]):
+            return  # most chunks repeat the same head
         size = MEMBER + len(name) + _size(value)
         self._bound.grow(size - self._sizes.get(name, 0))
         self._values[name] = value

@@ -275,4 +275,4 @@ class HttpConnector:
 def _refuses_usage(call: UpstreamCall, error: UpstreamError) -> bool:
     """Whether a server knows no stream_options, by which usage in a stream is asked for."""
     named = b"stream_options" in (error.body or b"")
-    return call.assembled and error.status in (400, 422) and named
+    return not call.stream and error.status in (400, 422) and named

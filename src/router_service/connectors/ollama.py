@@ -46,7 +46,7 @@ class OllamaProtocol:
         return ollama_answer.OllamaDecoder(
             self._failures,
             self._writer(call),
-            include_usage=call.assembled or _wants_usage(call.body),
+            include_usage=not call.stream or _wants_usage(call.body),
             prefill=call.prefill,
         )
 

@@ -72,7 +72,7 @@ class OpenAiProtocol:
         body = call.body
         if call.operation is not Operation.EMBEDDING:
             changes["stream"] = call.streamed
-            if call.assembled:
+            if call.streamed and not call.stream:
                 changes["stream_options"] = _with_usage(body) if ask_usage else None
             if call.prefill is not None:
                 body, continuation = openai_continuation(call.operation, body, call.prefill)
@@ -87,7 +87,10 @@ class OpenAiProtocol:
         wanted = "data" if call.operation is Operation.EMBEDDING else "choices"
         if not as_list(document.get(wanted)):
             raise ValueError(f'"{wanted}" is missing or empty')
-        choice = _first_choice(as_list(document.get("choices")))
+        choices = as_list(document.get("choices"))
+        if not all(as_name(as_object(choice).get("finish_reason")) for choice in choices):
+            raise ValueError('"finish_reason" is missing, so it was cut off')
+        choice = _first_choice(choices)
         return Whole(
             body=body,
             text=_text_of(as_object(choice.get("message")), choice),
@@ -112,7 +115,10 @@ def choices_wanted(call: UpstreamCall) -> int:
     several_prompts = call.operation is Operation.COMPLETION and b"[" in call.body
     if not several_prompts and b'"n"' not in call.body:
         return 1
-    body = parse_object(call.body)
+    try:
+        body = parse_object(call.body)
+    except ValueError:  # a number with thousands of digits, which the provider took nevertheless
+        return 1
     prompt = body.get("prompt")
     prompts = len(prompt) if isinstance(prompt, list) and not _is_token_list(prompt) else 1
     return max(1, prompts) * max(1, as_count(body.get("n")) or 1)

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from router_service.observe.spending_figures import SpendingFigures, spending_gauges
 
+OPERATOR_STATES = ("enabled", "draining", "disabled")
 HEALTH_STATES = ("healthy", "degraded", "cooling_down", "half_open", "recovering")
 
 _US = 1e-6
@@ -24,6 +25,7 @@ class ProviderFigures(TypedDict):
     saturated: bool
     out_until_us: int
     health: str
+    state: str
 
 
 class StatusFigures(TypedDict):
@@ -51,6 +53,7 @@ class ProviderGauges(Collector):
             "Unix time at which a provider may be used again; 0 where it is in use.",
         )
         health = _gauge("router_health", "1 for the state a provider is in.", "state")
+        wanted = _gauge("router_provider_state", "1 for what the operator wants of it.", "state")
         status = self._status()
         for provider, figures in status["providers"].items():
             in_flight.add_metric((provider,), figures["in_flight"])
@@ -59,8 +62,10 @@ class ProviderGauges(Collector):
             cooldown.add_metric((provider,), figures["out_until_us"] * _US)
             for state in HEALTH_STATES:
                 health.add_metric((provider, state), figures["health"] == state)
+            for state in OPERATOR_STATES:
+                wanted.add_metric((provider, state), figures["state"] == state)
         spending = spending_gauges(status["spending"])
-        return (in_flight, capacity, saturated, cooldown, health, *spending)
+        return (in_flight, capacity, saturated, cooldown, health, wanted, *spending)
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

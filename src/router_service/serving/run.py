@@ -189,7 +189,7 @@ class Run:
     def _start(self, attempt: Attempt) -> RunningAttempt:
         upstream = self._upstreams[attempt.provider]
         journal = self._journal.attempt(attempt)
-        continues = attempt.continuing and upstream.provider.prefill
+        continues = attempt.kind == "continuation" and upstream.provider.prefill
         call = UpstreamCall(
             operation=self._incoming.operation,
             body=self._incoming.body,
@@ -210,6 +210,7 @@ class Run:
             first_token=provider.first_token_us / 1e6,
             idle=provider.idle_us / 1e6,
             total=max(0.001, self._deadline - time.monotonic()),
+            attempt=None if provider.total_us is None else provider.total_us / 1e6,
         )
 
     # ── From the first content to the end ───────────────────────────────────────────────────────

@@ -132,6 +132,7 @@ async def test_a_failed_walk_lists_its_attempts(face: Face) -> None:
     assert body["error"]["attempts"] == [
         {
             "number": 1,
+            "kind": "first",
             "model": "llama3.1:latest",
             "provider": "ollama",
             "outcome": "unreachable",
@@ -140,6 +141,7 @@ async def test_a_failed_walk_lists_its_attempts(face: Face) -> None:
         },
         {
             "number": 2,
+            "kind": "fallback",
             "model": "llama3.1:latest",
             "provider": "ollama",
             "outcome": "server_error",

@@ -247,6 +247,7 @@ def attempt(record: AttemptRecord) -> types_pb2.Attempt:
         upstream_model=record.upstream_model,
         outcome=outcome,
         message=record.message,
+        kind=record.kind,
     )
 
 

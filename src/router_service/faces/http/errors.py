@@ -151,6 +151,7 @@ def _attempts(error: RouterError) -> Sequence[AttemptRecord]:
 def _attempt(record: AttemptRecord) -> dict[str, Any]:
     return {
         "number": record.number,
+        "kind": record.kind,
         "model": record.model,
         "provider": record.provider,
         "outcome": record.outcome.value,
