@@ -11,7 +11,7 @@ GRPCIO_TOOLS := 1.80.0
 RUST_SOURCES := $(shell find router_core/src -name '*.rs') router_core/Cargo.toml router_core/Cargo.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-python test-gamedays soak test-real fuzz check fmt proto reference bench clean
+.PHONY: help run test test-rust test-python test-gamedays soak test-real faults fuzz check fmt proto reference bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ soak: $(VENV)/.installed ## Mixed load and random faults for ten minutes (ARGS='
 test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, Ollama, openai, grpcurl, ghz
 	$(BIN)/python tests/real/prepare.py
 	$(BIN)/pytest -m real tests/real $(ARGS)
+
+faults: $(VENV)/.installed ## Break fake providers in every way we know; write what came of it to docs/faults.md
+	$(BIN)/pytest tests/e2e/faults --faults-table docs/faults.md $(ARGS)
 
 fuzz: $(VENV)/.installed ## Damage the input of every reader for a minute (ARGS="--seconds 600")
 	$(BIN)/python -m tests.fuzz $(ARGS)

@@ -2,6 +2,7 @@
 //! request is resolved, judged, scored and walked through its plan against it. Pure: no I/O, no clock,
 //! no generator; time and seed are arguments.
 
+pub mod allowance;
 pub mod choose;
 pub mod complexity;
 pub mod condition;
@@ -11,6 +12,7 @@ pub mod delivery;
 pub mod eligibility;
 pub mod experiment;
 pub mod facts;
+pub mod hold;
 pub mod ids;
 pub mod outcome;
 pub mod price;

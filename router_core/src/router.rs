@@ -1,6 +1,7 @@
 //! A table and the live state behind one lock's worth of methods: decide and reserve, walk, report,
 //! expire, swap. Callers pass the time and the seed; nothing here waits.
 
+mod budgets;
 mod journey;
 mod trials;
 
@@ -9,8 +10,10 @@ use std::sync::Arc;
 use crate::choose::{choose, Choice};
 use crate::decision::Decision;
 use crate::facts::Facts;
+use crate::hold::{Hold, HoldKind};
 use crate::outcome::Outcome;
 use crate::refusal::Refused;
+use crate::resolve::closest;
 use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
 use crate::state::permits::Reported;
@@ -66,6 +69,8 @@ impl Router {
             decision.permit = self.permit_name(permit);
             decision.permit_expires_us = claim.expires_us;
             self.await_report(permit, trial, claim.deployment);
+            let (spender, table) = (&mut decision.spender, &decision.table);
+            self.set_aside(permit, spender, table, claim.deployment, now_us);
         }
         Ok(decision)
     }
@@ -73,10 +78,17 @@ impl Router {
     /// The decision alone: reserves nothing and moves no shares.
     pub fn explain(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         self.state.expire(now_us);
-        let view = LiveView { state: &self.state, bindings: &self.bindings };
-        let choice = choose(&self.table, &view, facts, now_us, seed)
+        let by_rule = self.by_rule(facts, now_us, seed);
+        let spender = self.spender(facts, by_rule.as_ref());
+        let allowance = self.allowance(&self.table, spender.as_ref(), now_us);
+        let view = LiveView { allowance, ..LiveView::new(&self.state, &self.bindings) };
+        let mut choice = choose(&self.table, &view, facts, now_us, seed)
             .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
-        Ok(self.decision(facts, choice, String::new(), now_us, seed))
+        if let Some(by_rule) = by_rule {
+            // Turns pass by rule: with one member full or closed, the same one would be next for ever.
+            choice.charge = by_rule.charge;
+        }
+        Ok(Decision { spender, ..self.decision(facts, choice, now_us, seed) })
     }
 
     /// The outcome of a `Route` caller's own attempt.
@@ -101,6 +113,28 @@ impl Router {
     pub fn swap(&mut self, table: Arc<Table>) {
         self.bindings = Arc::new(self.state.bind(&table));
         self.table = table;
+    }
+
+    /// What an operator wants of a provider from now on; `None` puts it back into use. It outlives
+    /// swaps, also one that leaves the provider out. For an unknown one, the closest ids are returned.
+    pub fn hold(&mut self, provider: &str, hold: Option<Hold>) -> Result<(), Vec<String>> {
+        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
+        let Some(slot) = slot else {
+            let known = self.table.providers.iter().map(|(_, known)| known.id.as_str());
+            return Err(closest(provider, known));
+        };
+        self.state.hold(slot, hold);
+        Ok(())
+    }
+
+    /// Whether an operator has put a provider out of use: then nothing is asked of it either.
+    #[must_use]
+    pub fn is_disabled(&self, provider: &str, now_us: u64) -> bool {
+        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
+        let figures = slot.and_then(|slot| self.state.provider_figures(slot));
+        figures
+            .and_then(|figures| figures.held(now_us))
+            .is_some_and(|hold| hold.kind == HoldKind::Disabled)
     }
 
     /// Takes the sizes providers list for their models: text such as `7.6B`, or a plain number.
@@ -193,23 +227,20 @@ impl Router {
 
     fn chosen(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         let mut decision = self.explain(facts, now_us, seed)?;
+        if self.table.budgets.is_some() {
+            self.state.spending.request(now_us);
+        }
         decision.id = format!("{}-{:x}", self.instance, self.state.next_decision());
         Ok(decision)
     }
 
-    fn decision(
-        &self,
-        facts: &Facts,
-        choice: Choice,
-        id: String,
-        now_us: u64,
-        seed: u64,
-    ) -> Decision {
+    fn decision(&self, facts: &Facts, choice: Choice, now_us: u64, seed: u64) -> Decision {
         Decision {
-            id,
+            id: String::new(),
             table: self.table.clone(),
             requested: facts.model.clone(),
             choice,
+            spender: None,
             prompt_tokens: facts.prompt_tokens,
             now_us,
             seed,

@@ -1,7 +1,9 @@
 //! The figures a decision reads. `choose` sees the live state through this alone, so that a recorded
 //! view gives the same choice again. Times are microseconds; 0 stands for "not".
 
+use crate::allowance::Allowance;
 use crate::experiment::ExperimentId;
+use crate::hold::Hold;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
@@ -66,7 +68,7 @@ impl Standing {
             Health::CoolingDown
         } else if self.out_until_us > 0 {
             Health::HalfOpen
-        } else if self.ramp(settings, now_us) < 1.0 {
+        } else if self.recovering_since_us > 0 && self.ramp(settings, now_us) < 1.0 {
             Health::Recovering
         } else if self.halved_until_us > now_us {
             Health::Degraded
@@ -118,7 +120,7 @@ impl Standing {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderFigures {
     pub in_flight: u32,
@@ -126,9 +128,18 @@ pub struct ProviderFigures {
     /// Past the saturation threshold, with hysteresis (R12).
     pub saturated: bool,
     pub reported: Reported,
+    /// Boxed, for it is rare and every decision reads what stands beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Box<Hold>>,
 }
 
 impl ProviderFigures {
+    /// The operator's hold that keeps new requests away at this time.
+    #[must_use]
+    pub fn held(&self, now_us: u64) -> Option<&Hold> {
+        self.hold.as_deref().filter(|hold| !hold.is_over(now_us))
+    }
+
     /// Share of capacity in use, by us and, as far as the provider tells, by others; may exceed 1.
     #[must_use]
     pub fn load(&self, capacity: u32, now_us: u64) -> f64 {
@@ -316,8 +327,10 @@ pub trait View {
     fn deployment(&self, id: DeploymentId) -> &DeploymentFigures;
     /// Parameter count of a name that only a provider's own list of models knows.
     fn listed_size(&self, name: &str) -> Option<u64>;
-    /// Smooth weighted round robin: what this deployment is owed, in requests.
-    fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64;
+    /// Smooth weighted round robin: what each deployment of a group is owed, in requests.
+    fn credits(&self, group: ShareGroup) -> impl Fn(DeploymentId) -> f64;
     /// Whether the guardrail has ended an experiment (R14).
     fn rolled_back(&self, id: ExperimentId) -> bool;
+    /// What the budgets on cloud spending leave to the request; `None` where nothing limits it.
+    fn allowance(&self) -> Option<&Allowance>;
 }

@@ -11,12 +11,17 @@ pub mod permits;
 mod provider;
 mod shares;
 mod snapshot;
+pub mod spending;
+mod traffic;
 mod waiting;
 mod window;
 
 use rustc_hash::FxHashMap;
 
+use crate::allowance::Spender;
+use crate::hold::Hold;
 use crate::outcome::{Outcome, OutcomeClass};
+use crate::price::Price;
 use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
 use crate::view::{DeploymentFigures, Patience, ProviderFigures};
@@ -26,6 +31,7 @@ use experiments::{Bound, Experiments};
 use permits::{Gone, Permits, Probes, Reported, Reservation};
 use provider::ProviderState;
 use shares::Shares;
+use spending::Spending;
 
 pub use live::LiveView;
 pub use provider::{LoadSignal, SATURATED_AT};
@@ -73,6 +79,7 @@ pub struct Claim {
 #[derive(Debug, Default)]
 pub struct State {
     pub experiments: Experiments,
+    pub spending: Spending,
     providers: Vec<ProviderState>,
     deployments: Vec<DeploymentState>,
     provider_slots: FxHashMap<String, usize>,
@@ -171,6 +178,7 @@ impl State {
             stream: claim.stream,
             whole: claim.whole,
             first_token_seen: false,
+            hold: None,
             probes: Probes {
                 deployment: deployment_state.reserve(settings, now_us),
                 provider: provider_state.reserve(settings, now_us),
@@ -180,6 +188,13 @@ impl State {
             deployment_state.wait(permit, claim.stream, now_us);
         }
         Some(permit)
+    }
+
+    /// Sets aside what a request under way may cost.
+    pub fn set_aside(&mut self, permit: u64, spender: &Spender, price: Price, now_us: u64) {
+        if let Some(reservation) = self.permits.get_mut(permit) {
+            reservation.hold = self.spending.set_aside(spender, price, now_us);
+        }
     }
 
     /// The first content of a request under way; harmless for one that ended or was told before.
@@ -211,12 +226,18 @@ impl State {
             Ok(reservation) => {
                 self.release(permit, reservation, now_us);
                 self.learn(reservation, outcome, settings, now_us);
+                if let Some(hold) = &reservation.hold {
+                    self.spending.settle(hold, outcome, reservation.has_begun(outcome));
+                }
                 Reported::Accepted
             }
             // Too late for the slot, not for what it teaches: the slowest tell last.
             Err(Gone::Expired(held)) => {
                 if let Some(reservation) = held {
                     self.learn(reservation, outcome, settings, now_us);
+                    if let Some(hold) = &reservation.hold {
+                        self.spending.correct(hold, outcome, reservation.has_begun(outcome));
+                    }
                 }
                 Reported::Expired
             }
@@ -260,6 +281,9 @@ impl State {
         let expired = self.permits.expire(now_us);
         for (permit, reservation) in &expired {
             self.release(*permit, *reservation, now_us);
+            if let Some(hold) = &reservation.hold {
+                self.spending.expire(hold);
+            }
         }
         expired.len()
     }
@@ -301,13 +325,21 @@ impl State {
         }
     }
 
+    /// What an operator wants of a provider from now on; `None` puts it back into use.
+    pub fn hold(&mut self, provider: usize, hold: Option<Hold>) {
+        if let Some(state) = self.providers.get_mut(provider) {
+            state.hold(hold);
+        }
+    }
+
     /// Whether a provider or one of these deployments of it cools down after faults of the connection,
-    /// which an active probe may end.
+    /// which an active probe may end. None is sent to one that an operator holds.
     #[must_use]
     pub fn may_be_probed(&self, provider: usize, deployments: &[usize], now_us: u64) -> bool {
-        let whole = self.providers.get(provider).is_some_and(|state| state.may_be_probed(now_us));
+        let Some(whole) = self.providers.get(provider) else { return false };
         let mut parts = deployments.iter().filter_map(|slot| self.deployments.get(*slot));
-        whole || parts.any(|state| state.may_be_probed(now_us))
+        whole.figures.held(now_us).is_none()
+            && (whole.may_be_probed(now_us) || parts.any(|state| state.may_be_probed(now_us)))
     }
 
     /// An active probe got through to a provider.

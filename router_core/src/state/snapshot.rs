@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::spending::SpendingFigures;
 use super::{Bindings, State};
 use crate::table::{DeploymentId, Table};
 use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup};
 
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,12 +27,15 @@ pub struct Snapshot {
     /// decision is here.
     #[serde(default)]
     pub rolled_back: Vec<String>,
+    #[serde(default)]
+    pub spending: SpendingFigures,
 }
 
 impl State {
     #[must_use]
     pub fn snapshot(&self, table: &Table) -> Snapshot {
-        let providers = self.providers.iter().map(|state| (state.id.clone(), state.figures));
+        let providers =
+            self.providers.iter().map(|state| (state.id.clone(), state.figures.clone()));
         let deployments = self.deployments.iter().map(|state| (state.id.clone(), state.figures));
         let mut shares = BTreeMap::<String, BTreeMap<String, f64>>::new();
         for (group, slot, credit) in self.shares.iter() {
@@ -46,6 +50,7 @@ impl State {
             deployments: deployments.collect(),
             shares,
             rolled_back: self.experiments.names_rolled_back().map(str::to_owned).collect(),
+            spending: self.spending.figures(),
         }
     }
 
@@ -62,7 +67,7 @@ impl State {
         for (id, figures) in &snapshot.providers {
             let slot = self.provider_slots.get(id);
             match slot.and_then(|slot| self.providers.get_mut(*slot)) {
-                Some(state) => state.restore(*figures),
+                Some(state) => state.restore(figures),
                 None => unknown.push(id.clone()),
             }
         }
@@ -74,6 +79,7 @@ impl State {
             }
         }
         self.restore_shares(snapshot, table, bindings, &mut unknown);
+        self.spending.restore(&snapshot.spending);
         for name in &snapshot.rolled_back {
             if !self.experiments.restore_rollback(name) {
                 unknown.push(name.clone());
