@@ -11,7 +11,7 @@ GRPCIO_TOOLS := 1.80.0
 RUST_SOURCES := $(shell find router_core/src -name '*.rs') router_core/Cargo.toml router_core/Cargo.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-python test-real check fmt proto reference bench clean
+.PHONY: help run test test-rust test-python test-real fuzz check fmt proto reference bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-python: $(VENV)/.installed ## Run the Python tests
 test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, Ollama, openai, grpcurl, ghz
 	$(BIN)/python tests/real/prepare.py
 	$(BIN)/pytest -m real tests/real $(ARGS)
+
+fuzz: $(VENV)/.installed ## Damage the input of every reader for a minute (ARGS="--seconds 600")
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/.installed ## Measure: core, boundary, service; ratios against bare handlers of the same run
 	$(BIN)/python -m bench $(ARGS)

@@ -87,7 +87,8 @@ def _begin_and_finish(router: Router, facts: Facts) -> Callable[[], object]:
 
     def call() -> object:
         now = next(clock)
-        return router.finish(router.begin(facts, now, now, now + _DEADLINE_US), success, now).done
+        walk = router.begin(facts, now, now, now + _DEADLINE_US)
+        return router.finish(walk, 1, success, now).done
 
     return call
 
@@ -101,7 +102,8 @@ def _whole_request(router: Router) -> Callable[[], object]:
         now = next(clock)
         inspection = table.inspect(CHAT_BODY, "chat")
         facts = Facts(inspection.model or "", inspection=inspection, principal="bench")
-        return router.finish(router.begin(facts, now, now, now + _DEADLINE_US), success, now).done
+        walk = router.begin(facts, now, now, now + _DEADLINE_US)
+        return router.finish(walk, 1, success, now).done
 
     return call
 

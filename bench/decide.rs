@@ -133,8 +133,8 @@ fn decide(group: &mut Group<'_>, name: &str, table: &Arc<Table>, facts: &Facts) 
 fn serve(router: &mut Router, facts: &Facts, now: u64) -> Journey {
     let deadline = now + DEADLINE_US;
     let mut journey = router.begin(facts, now, now, deadline).expect("every request is decided");
-    router.first_token(&journey, now + GAP_US / 3);
-    router.finish(&mut journey, &Outcome::of(OutcomeClass::Success), now + GAP_US / 2);
+    router.first_token(&journey, 1, now + GAP_US / 3);
+    router.finish(&mut journey, 1, &Outcome::of(OutcomeClass::Success), now + GAP_US / 2);
     journey
 }
 
@@ -157,8 +157,8 @@ fn update_state(criterion: &mut Criterion) {
                 },
                 |(mut journey, now)| {
                     let mut router = router.borrow_mut();
-                    router.first_token(&journey, now + GAP_US / 3);
-                    router.finish(&mut journey, &outcome, now + GAP_US / 2);
+                    router.first_token(&journey, 1, now + GAP_US / 3);
+                    router.finish(&mut journey, 1, &outcome, now + GAP_US / 2);
                     journey
                 },
                 BatchSize::PerIteration,

@@ -1,6 +1,7 @@
 //! What keeps a deployment out of a plan (B1), with the reason kept for whoever asks why.
 
 use crate::facts::{Facts, Features};
+use crate::hold::Hold;
 use crate::settings::Settings;
 use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Provider, Table};
 use crate::view::{DeploymentFigures, ProviderFigures, View};
@@ -15,6 +16,7 @@ pub enum Skip {
     LacksCapability(CapabilityId),
     TooFewParameters { least: u64 },
     ContextBelowMinimum { least: u32 },
+    Held(Box<Hold>),
     Out { until_us: u64 },
     ConditionFalse,
     OtherEmbedding,
@@ -106,21 +108,25 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Whether it or its provider is out at this time.
+    /// Whether an operator holds its provider, or either of them is out at this time.
     #[must_use]
     #[inline]
     pub fn out(&self, now_us: u64) -> Option<Skip> {
+        if let Some(hold) = self.whole.held(now_us) {
+            return Some(Skip::Held(Box::new(hold.clone())));
+        }
         let until_us = self.part.standing.out_until_us.max(self.whole.standing.out_until_us);
         (until_us > now_us).then_some(Skip::Out { until_us })
     }
 
-    /// Whether both can take one more request now: a free slot, and while they come back from a
-    /// cooldown not more than they are trusted with.
+    /// Whether both can take one more request now: no hold, a free slot, and while they come back from
+    /// a cooldown not more than they are trusted with.
     #[must_use]
     #[inline]
     pub fn has_room(&self, settings: &Settings, now_us: u64) -> bool {
         let (whole, part, capacity) = (self.whole, self.part, self.provider.capacity);
-        whole.standing.has_room(whole.in_flight, capacity, settings, now_us)
+        whole.held(now_us).is_none()
+            && whole.standing.has_room(whole.in_flight, capacity, settings, now_us)
             && part.standing.has_room(part.in_flight, capacity, settings, now_us)
     }
 }
@@ -158,6 +164,10 @@ impl Skip {
             }
             Self::ContextBelowMinimum { least } => {
                 format!("has less than the {least} tokens of context asked for")
+            }
+            Self::Held(hold) => {
+                let provider = &table.providers.get(deployment.provider).id;
+                format!("provider {provider} is {}", hold.text(now_us))
             }
             Self::Out { until_us } => format!(
                 "out for another {:.1} s after errors or a rate limit",

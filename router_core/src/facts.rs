@@ -74,6 +74,7 @@ impl Cues {
 /// One request, as the decision sees it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools)] // independent marks of one request
 pub struct Facts {
     /// The name asked for; empty when only a capability is given.
     pub model: String,
@@ -89,6 +90,8 @@ pub struct Facts {
     /// What kind of question it is, where the caller asks by query (R15).
     pub query_class: Option<QueryClass>,
     pub features: Features,
+    /// One answer in plain text: no tools, no schema, no log probabilities.
+    pub plain: bool,
     pub stream: bool,
     pub batch_size: u32,
     pub batch_mode: bool,

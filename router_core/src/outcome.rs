@@ -33,6 +33,8 @@ pub enum OutcomeClass {
     StreamBroken,
     /// The request's own deadline passed during the attempt.
     Deadline,
+    /// A second answer did not begin with the part of the first one that had been sent on.
+    Diverged,
 }
 
 /// Whose fault an attempt's end was, and so whose breaker counts it (R13).
@@ -48,7 +50,7 @@ pub enum Blame {
 
 impl OutcomeClass {
     /// Every class with the name used on the wire and in Python.
-    pub const NAMES: [(Self, &'static str); 15] = [
+    pub const NAMES: [(Self, &'static str); 16] = [
         (Self::Success, "success"),
         (Self::RateLimited, "rate_limited"),
         (Self::ServerError, "server_error"),
@@ -64,6 +66,7 @@ impl OutcomeClass {
         (Self::Cancelled, "cancelled"),
         (Self::StreamBroken, "stream_broken"),
         (Self::Deadline, "deadline"),
+        (Self::Diverged, "diverged"),
     ];
 
     #[must_use]
@@ -86,7 +89,8 @@ impl OutcomeClass {
             | Self::ContentPolicy
             | Self::InvalidRequest
             | Self::Cancelled
-            | Self::Deadline => Blame::Nobody,
+            | Self::Deadline
+            | Self::Diverged => Blame::Nobody,
         }
     }
 
@@ -127,6 +131,38 @@ pub struct Outcome {
     pub completion_tokens: Option<u32>,
     pub retry_after_us: Option<u64>,
     pub served_model: Option<String>,
+    /// What had been sent on to the caller; `None` is nothing.
+    #[serde(default)]
+    pub delivered: Option<Delivered>,
+}
+
+/// The part of an answer its caller has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivered {
+    /// Plain text, which another answer can go on from.
+    Text,
+    /// Something else as well, such as a tool call or a chain of thought.
+    More,
+}
+
+impl Delivered {
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Text),
+            "more" => Some(Self::More),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::More => "more",
+        }
+    }
 }
 
 impl Outcome {
@@ -141,6 +177,7 @@ impl Outcome {
             completion_tokens: None,
             retry_after_us: None,
             served_model: None,
+            delivered: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From a request's names to a candidate set (R1–R8): the first rule that matches wins, and the
 //! resolution says which one it was.
 
+use crate::delivery::Delivery;
 use crate::facts::Facts;
 use crate::size::parameters_in_name;
 use crate::table::{CapabilityId, ChainStep, ModelId, PoolId, Table, Target};
@@ -55,6 +56,7 @@ pub struct Resolution<'t> {
     pub capability: Option<CapabilityId>,
     /// The deprecated name used and the current one.
     pub deprecated: Option<(&'t str, &'t str)>,
+    pub delivery: Delivery,
 }
 
 /// Why nothing matched; every case names the closest that would have.
@@ -83,6 +85,7 @@ pub fn resolve<'t>(
             candidates: Candidates::Model(exact.model),
             capability: asked.as_ref().map(|asked| asked.capability),
             deprecated: asked.and_then(|asked| asked.deprecated),
+            delivery: table.models.get(exact.model).delivery,
         });
     }
     by_pattern(table, name)
@@ -107,6 +110,7 @@ impl<'t> Named<'t> {
             candidates: Candidates::Capability(self.capability),
             capability: Some(self.capability),
             deprecated: self.deprecated,
+            delivery: table.capabilities.get(self.capability).delivery,
         }
     }
 }
@@ -139,6 +143,7 @@ fn by_pattern<'t>(table: &'t Table, name: &str) -> Option<Resolution<'t>> {
         candidates: Candidates::Target { target: rule.target, fallback: &rule.fallback },
         capability: None,
         deprecated: None,
+        delivery: rule.delivery,
     })
 }
 
@@ -150,6 +155,7 @@ fn by_pool<'t>(table: &'t Table, name: &str) -> Option<Resolution<'t>> {
         candidates: Candidates::Pool(pool),
         capability: None,
         deprecated: None,
+        delivery: table.pools.get(pool).delivery,
     })
 }
 
@@ -163,6 +169,7 @@ fn by_size<'t>(table: &'t Table, view: &impl View, name: &str) -> Option<Resolut
         candidates: Candidates::Target { target: rule.target, fallback: &rule.fallback },
         capability: None,
         deprecated: None,
+        delivery: rule.delivery,
     })
 }
 
@@ -177,20 +184,20 @@ fn by_default<'t>(table: &'t Table, name: &'t str) -> Option<Resolution<'t>> {
         },
         capability: None,
         deprecated: None,
+        delivery: table.settings.delivery,
     })
 }
 
 fn unknown(table: &Table, name: &str) -> Unresolved {
-    let mut closest: Vec<(f64, &str)> = table
-        .names
-        .keys()
-        .chain(table.capability_names.keys())
-        .chain(table.pool_names.keys())
-        .map(|known| (strsim::jaro_winkler(known, name), known.as_str()))
-        .collect();
+    let known = table.names.keys().chain(table.capability_names.keys());
+    let known = known.chain(table.pool_names.keys()).map(String::as_str);
+    Unresolved::UnknownModel { name: name.to_owned(), closest: closest(name, known) }
+}
+
+/// The three known names most like one that is none, the likest first.
+pub fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<String> {
+    let mut closest: Vec<(f64, &str)> =
+        known.map(|known| (strsim::jaro_winkler(known, name), known)).collect();
     closest.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    Unresolved::UnknownModel {
-        name: name.to_owned(),
-        closest: closest.into_iter().take(3).map(|(_, known)| known.to_owned()).collect(),
-    }
+    closest.into_iter().take(3).map(|(_, known)| known.to_owned()).collect()
 }

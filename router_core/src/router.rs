@@ -1,6 +1,7 @@
 //! A table and the live state behind one lock's worth of methods: decide and reserve, walk, report,
 //! expire, swap. Callers pass the time and the seed; nothing here waits.
 
+mod journey;
 mod trials;
 
 use std::sync::Arc;
@@ -8,20 +9,18 @@ use std::sync::Arc;
 use crate::choose::{choose, Choice};
 use crate::decision::Decision;
 use crate::facts::Facts;
-use crate::outcome::{Outcome, OutcomeClass};
+use crate::hold::{Hold, HoldKind};
+use crate::outcome::Outcome;
 use crate::refusal::Refused;
+use crate::resolve::closest;
 use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
-use crate::state::experiments::Trial;
 use crate::state::permits::Reported;
 use crate::state::{Bindings, Claim, LiveView, LoadSignal, Snapshot, State};
 use crate::status::status;
-use crate::table::{Deployment, DeploymentId, ProviderId, Table};
-use crate::walk::{Context, Failure, Step, Walk};
+use crate::table::{Deployment, ProviderId, Table};
 
-/// A walk's permit outlives its deadline by this much, microseconds: it is released by the outcome,
-/// and by its expiry only if its driver is lost.
-const WALK_GRACE_US: u64 = 60_000_000;
+pub use journey::{Journey, NextStep};
 
 pub struct Router {
     instance: String,
@@ -29,29 +28,6 @@ pub struct Router {
     bindings: Arc<Bindings>,
     state: State,
     budget: RetryBudget,
-}
-
-/// A request on its way: the decision, the walk, and what it holds.
-pub struct Journey {
-    pub decision: Arc<Decision>,
-    pub step: NextStep,
-    walk: Walk,
-    table: Arc<Table>,
-    bindings: Arc<Bindings>,
-    deadline_us: u64,
-    stream: bool,
-    holding: Option<u64>,
-    /// Its part in an experiment.
-    trial: Option<Trial>,
-}
-
-/// A step with its slot reserved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NextStep {
-    Try { number: usize, deployment: DeploymentId, permit: String },
-    Wait { us: u64 },
-    Done,
-    Fail { failure: Failure, surface: Option<usize> },
 }
 
 impl Router {
@@ -84,6 +60,7 @@ impl Router {
             deployment: room.deployment,
             expires_us: now_us.saturating_add(self.table.settings.permit_ttl_us),
             stream: facts.stream,
+            whole: !facts.stream,
             watched: false,
         };
         let (bindings, settings) = (&self.bindings, &self.table.settings);
@@ -102,67 +79,6 @@ impl Router {
         let choice = choose(&self.table, &view, facts, now_us, seed)
             .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
         Ok(self.decision(facts, choice, String::new(), now_us, seed))
-    }
-
-    /// Decides and starts the walk.
-    pub fn begin(
-        &mut self,
-        facts: &Facts,
-        now_us: u64,
-        seed: u64,
-        deadline_us: u64,
-    ) -> Result<Journey, Refused> {
-        self.budget.request(now_us);
-        let decision = self.chosen(facts, now_us, seed)?;
-        self.charge(&decision.choice);
-        let trial = self.trial(&decision);
-        let plan = decision.choice.plan.iter().map(|hop| hop.deployment).collect();
-        let mut journey = Journey {
-            decision: Arc::new(decision),
-            step: NextStep::Done,
-            walk: Walk::new(plan, now_us, deadline_us, seed),
-            table: self.table.clone(),
-            bindings: self.bindings.clone(),
-            deadline_us,
-            stream: facts.stream,
-            holding: None,
-            trial,
-        };
-        self.resume(&mut journey, now_us);
-        Ok(journey)
-    }
-
-    /// Goes on after a wait; sets the journey's step.
-    pub fn resume(&mut self, journey: &mut Journey, now_us: u64) {
-        self.state.expire(now_us);
-        if journey.holding.is_none() {
-            self.advance(journey, None, now_us);
-        }
-    }
-
-    /// The running attempt delivered its first content.
-    pub fn first_token(&mut self, journey: &Journey, now_us: u64) {
-        if let Some(permit) = journey.holding {
-            self.state.first_token(permit, &journey.table.settings, now_us);
-        }
-    }
-
-    /// Ends the running attempt and sets the journey's next step.
-    pub fn finish(&mut self, journey: &mut Journey, outcome: &Outcome, now_us: u64) {
-        self.state.expire(now_us);
-        if let Some(permit) = journey.holding.take() {
-            self.state.finish(permit, outcome, &journey.table.settings, now_us);
-            self.attempted(journey, outcome);
-            self.advance(journey, Some(outcome), now_us);
-        }
-    }
-
-    /// Releases whatever a journey still holds, and ends its walk.
-    pub fn abandon(&mut self, journey: &mut Journey, now_us: u64) {
-        self.finish(journey, &Outcome::of(OutcomeClass::Cancelled), now_us);
-        if let Some(step) = journey.walk.abandon() {
-            self.enter(journey, step, now_us);
-        }
     }
 
     /// The outcome of a `Route` caller's own attempt.
@@ -187,6 +103,28 @@ impl Router {
     pub fn swap(&mut self, table: Arc<Table>) {
         self.bindings = Arc::new(self.state.bind(&table));
         self.table = table;
+    }
+
+    /// What an operator wants of a provider from now on; `None` puts it back into use. It outlives
+    /// swaps, also one that leaves the provider out. For an unknown one, the closest ids are returned.
+    pub fn hold(&mut self, provider: &str, hold: Option<Hold>) -> Result<(), Vec<String>> {
+        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
+        let Some(slot) = slot else {
+            let known = self.table.providers.iter().map(|(_, known)| known.id.as_str());
+            return Err(closest(provider, known));
+        };
+        self.state.hold(slot, hold);
+        Ok(())
+    }
+
+    /// Whether an operator has put a provider out of use: then nothing is asked of it either.
+    #[must_use]
+    pub fn is_disabled(&self, provider: &str, now_us: u64) -> bool {
+        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
+        let figures = slot.and_then(|slot| self.state.provider_figures(slot));
+        figures
+            .and_then(|figures| figures.held(now_us))
+            .is_some_and(|hold| hold.kind == HoldKind::Disabled)
     }
 
     /// Takes the sizes providers list for their models: text such as `7.6B`, or a plain number.
@@ -307,56 +245,6 @@ impl Router {
     fn charge(&mut self, choice: &Choice) {
         if let Some(charge) = &choice.charge {
             self.state.charge(&self.bindings, charge);
-        }
-    }
-
-    /// One turn of the walk: after an outcome, or after a wait.
-    fn advance(&mut self, journey: &mut Journey, outcome: Option<&Outcome>, now_us: u64) {
-        let view = LiveView { state: &self.state, bindings: &journey.bindings };
-        let mut context =
-            Context { table: &journey.table, view: &view, budget: &mut self.budget, now_us };
-        let step = match outcome {
-            Some(outcome) => {
-                journey.walk.finish(outcome.class, outcome.retry_after_us, &mut context)
-            }
-            None => journey.walk.resume(&mut context),
-        };
-        self.enter(journey, step, now_us);
-    }
-
-    /// Reserves the slot of a try.
-    fn enter(&mut self, journey: &mut Journey, step: Step, now_us: u64) {
-        journey.step = match step {
-            Step::Try { hop } => self.enter_try(journey, hop, now_us),
-            Step::Wait { us } => NextStep::Wait { us },
-            Step::Done => NextStep::Done,
-            Step::Fail { failure, surface } => NextStep::Fail { failure, surface },
-        };
-        self.over(journey);
-    }
-
-    fn enter_try(&mut self, journey: &mut Journey, hop: usize, now_us: u64) -> NextStep {
-        let hop = journey.decision.choice.plan.get(hop);
-        let reserved = hop.and_then(|hop| {
-            let claim = Claim {
-                provider: journey.table.deployments.get(hop.deployment).provider,
-                deployment: hop.deployment,
-                expires_us: journey.deadline_us.saturating_add(WALK_GRACE_US),
-                stream: journey.stream,
-                watched: true,
-            };
-            let settings = &journey.table.settings;
-            let permit = self.state.reserve(&journey.bindings, &claim, settings, now_us)?;
-            Some((permit, hop.deployment))
-        });
-        journey.holding = reserved.map(|(permit, _)| permit);
-        match reserved {
-            Some((permit, deployment)) => NextStep::Try {
-                number: journey.walk.attempts(),
-                deployment,
-                permit: self.permit_name(permit),
-            },
-            None => NextStep::Fail { failure: Failure::PlanExhausted, surface: None },
         }
     }
 

@@ -1,6 +1,7 @@
 //! Router-wide settings: times, counts and switches that belong to no single rule. Times are
 //! microseconds.
 
+use crate::delivery::Delivery;
 use crate::strategy::Strategy;
 use crate::table::StrategyParameters;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub rate_limited_us: Option<u64>,
     /// Longest Retry-After that is waited for (E2), microseconds.
     pub short_retry_after_us: u64,
+    /// How answers are delivered where a rule does not say.
+    pub delivery: Delivery,
     /// A content-policy refusal may go to the next deployment.
     pub content_policy_fallback: bool,
     /// Life of a permit that is never reported (E5), microseconds.
@@ -67,6 +70,7 @@ impl Default for Settings {
             warm_check_timeout_us: 100_000,
             rate_limited_us: Some(60_000_000),
             short_retry_after_us: 3_000_000,
+            delivery: Delivery::default(),
             content_policy_fallback: false,
             permit_ttl_us: 30_000_000,
         }

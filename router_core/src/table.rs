@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::complexity::ComplexityParameters;
 use crate::condition::{Condition, Variable};
 use crate::config::diagnostics::Diagnostic;
+use crate::delivery::Delivery;
 use crate::experiment::{Experiment, QueryClasses};
 use crate::facts::Features;
 use crate::ids::{Arena, Id};
@@ -113,6 +114,10 @@ pub struct Provider {
     /// Where the key is: an environment variable's name, or a file's path (with a `/`); never the key.
     pub credential: Option<String>,
     pub features: Features,
+    /// Goes on from the text an assistant message at the end begins with.
+    pub prefill: bool,
+    /// Whole answers of plain text are asked for as streams, so that silence is noticed early.
+    pub stream_whole: bool,
     /// False for an inactive member of an exclusive group or `enabled: false`.
     pub active: bool,
     pub exclusive_group: Option<String>,
@@ -127,6 +132,8 @@ pub struct AttemptLimits {
     pub connect_us: u64,
     pub first_token_us: u64,
     pub idle_us: u64,
+    /// For all of an attempt; `None` leaves it to the request's deadline.
+    pub total_us: Option<u64>,
 }
 
 /// A public model name.
@@ -149,6 +156,7 @@ pub struct Model {
     pub pool: Option<PoolId>,
     /// B1: members' own chains are not followed.
     pub chain: Vec<ChainStep>,
+    pub delivery: Delivery,
 }
 
 /// Bit i is the capability whose `CapabilityId` has index i; at most 64 capabilities.
@@ -212,6 +220,7 @@ pub struct PatternRule {
     pub pattern: String,
     pub target: Target,
     pub fallback: Vec<ChainStep>,
+    pub delivery: Delivery,
 }
 
 /// Where a rule or a chain step sends to.
@@ -230,10 +239,13 @@ pub struct ChainStep {
     pub condition: Option<Condition>,
 }
 
+/// What a request may name as its chain; the pace holds for such requests.
 #[derive(Debug, Clone)]
 pub struct NamedChain {
     pub steps: Vec<ChainStep>,
+    /// Distinct deployments tried.
     pub retry_attempts: Option<u8>,
+    /// Before each further one, microseconds.
     pub retry_delay_us: Option<u64>,
 }
 
@@ -251,6 +263,7 @@ pub struct Capability {
     /// Context window, tokens, below which a deployment is not used.
     pub min_context: Option<u32>,
     pub parameters: StrategyParameters,
+    pub delivery: Delivery,
 }
 
 #[derive(Debug, Clone)]
@@ -275,6 +288,7 @@ pub struct Pool {
     pub members: Vec<Member>,
     pub parameters: StrategyParameters,
     pub fallback: Vec<ChainStep>,
+    pub delivery: Delivery,
 }
 
 /// Parameters a capability or pool gives its strategy.
@@ -314,6 +328,7 @@ pub struct SizeRule {
     pub target: Target,
     pub fallback: Vec<ChainStep>,
     pub reason: String,
+    pub delivery: Delivery,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

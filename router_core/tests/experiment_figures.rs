@@ -27,16 +27,19 @@ fn driven(router: &mut Router, facts: &Facts, of: impl Fn(&str) -> OutcomeClass)
     let mut journey = begun(router, facts);
     loop {
         match &journey.step {
-            NextStep::Try { deployment, .. } => {
+            NextStep::Try { number, deployment, .. } => {
+                let number = *number;
                 let model = journey.decision.model_name(*deployment).to_owned();
                 let outcome = Outcome { total_us: 2_000_000, ..Outcome::of(of(&model)) };
-                router.finish(&mut journey, &outcome, NOW_US);
+                router.finish(&mut journey, number, &outcome, NOW_US);
             }
             NextStep::Wait { us } => {
                 let then = NOW_US + us;
                 router.resume(&mut journey, then);
             }
-            NextStep::Done | NextStep::Fail { .. } => return journey.decision.id.clone(),
+            NextStep::Await | NextStep::Done | NextStep::Fail { .. } => {
+                return journey.decision.id.clone()
+            }
         }
     }
 }
@@ -101,10 +104,10 @@ fn a_repeat_that_serves_is_no_error() {
     let mut router = router(&config(0.5));
     let facts = in_arm(&mut router, "3b");
     let mut journey = begun(&mut router, &facts);
-    router.finish(&mut journey, &Outcome::of(OutcomeClass::ServerError), NOW_US);
+    router.finish(&mut journey, 1, &Outcome::of(OutcomeClass::ServerError), NOW_US);
     assert!(matches!(journey.step, NextStep::Wait { .. }));
     router.resume(&mut journey, NOW_US + 1_000_000);
-    router.finish(&mut journey, &Outcome::of(OutcomeClass::Success), NOW_US);
+    router.finish(&mut journey, 2, &Outcome::of(OutcomeClass::Success), NOW_US);
     assert_eq!(counts(&router, 0), [1, 1, 0]);
 }
 
@@ -249,7 +252,7 @@ fn what_began_before_a_reset_does_not_count_after_it() {
     let facts = in_arm(&mut router, "3b");
     let mut journey = begun(&mut router, &facts);
     router.reset_experiments(None, NOW_US);
-    router.finish(&mut journey, &Outcome::of(OutcomeClass::Success), NOW_US);
+    router.finish(&mut journey, 1, &Outcome::of(OutcomeClass::Success), NOW_US);
     assert!(router.feedback(&journey.decision.id, 1.0));
     assert_eq!(counts(&router, 0), [0, 0, 0]);
     assert_eq!(figures(&router, 0, "feedback_count"), 0);
@@ -303,7 +306,7 @@ fn a_request_on_an_older_table_still_counts_where_it_belongs() {
     other["experiments"] = json!({ "new": sizes.clone(), "sizes": sizes });
     set(&mut other, "/experiments/new/enabled", json!(false));
     router.swap(table(&other));
-    router.finish(&mut journey, &Outcome::of(OutcomeClass::Success), NOW_US);
+    router.finish(&mut journey, 1, &Outcome::of(OutcomeClass::Success), NOW_US);
     let report = router.experiments(NOW_US);
     assert_eq!(report["experiments"][0]["name"], "new");
     assert_eq!(report["experiments"][0]["arms"][0]["served"], 0);

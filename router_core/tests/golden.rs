@@ -69,6 +69,7 @@ fn facts(request: &Asked, table: &Table, cues: &CueFinder) -> Facts {
         prompt_hash: seen.prompt_hash,
         query_class: None,
         features: seen.features,
+        plain: seen.plain,
         stream: request.stream,
         batch_size: request.batch_size.unwrap_or(1),
         batch_mode: request.batch_mode,

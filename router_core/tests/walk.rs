@@ -9,15 +9,15 @@ mod support;
 
 use drive::{Drive, JITTER_US, MINUTE_US, SECOND_US};
 use proptest::prelude::*;
-use router_core::outcome::{Outcome, OutcomeClass};
+use router_core::outcome::{Delivered, Outcome, OutcomeClass};
 use router_core::router::NextStep;
 use serde_json::{json, Value};
 use support::table;
 
 use OutcomeClass::{
     Cancelled, ConnectionReset, ContentPolicy, ContextLength, Deadline, InvalidRequest,
-    ModelMissing, RateLimited, ServerError, Silent, StreamBroken, Success, Unauthorized,
-    Unavailable, Unreachable,
+    ModelMissing, RateLimited, ServerError, Silent, Success, Unauthorized, Unavailable,
+    Unreachable,
 };
 
 /// Providers a to g. `best` falls back past two models on a's server; `twin` has two deployments of
@@ -105,12 +105,6 @@ fn the_callers_own_fault_surfaces_at_once() {
     assert_steps("best", &[InvalidRequest], &["best@a", "callers_fault #1"]);
     let ends = [Unavailable, InvalidRequest];
     assert_steps("best", &ends, &["best@a", "same@a", "callers_fault #2"]);
-}
-
-#[test]
-fn a_broken_stream_surfaces_itself() {
-    let ends = [Unavailable, StreamBroken];
-    assert_steps("best", &ends, &["best@a", "same@a", "stream_broken #2"]);
 }
 
 #[test]
@@ -255,7 +249,7 @@ fn a_deadline_that_has_passed_starts_nothing() {
     let journey = drive.begin("best", 0);
     assert_eq!(drive.name(&journey), "deadline");
     let mut journey = drive.begin("best", SECOND_US);
-    drive.router.finish(&mut journey, &Outcome::of(ServerError), drive.now_us);
+    drive.router.finish(&mut journey, 1, &Outcome::of(ServerError), drive.now_us);
     drive.router.resume(&mut journey, drive.now_us + SECOND_US);
     assert_eq!(drive.name(&journey), "deadline #1");
 }
@@ -289,10 +283,19 @@ fn a_spent_budget_leaves_each_request_its_first_move() {
 
 // ── Whatever happens ────────────────────────────────────────────────────────────────────────────
 
+fn delivered() -> impl Strategy<Value = Option<Delivered>> {
+    prop::sample::select(vec![None, Some(Delivered::Text), Some(Delivered::More)])
+}
+
 fn any_outcome() -> impl Strategy<Value = Outcome> {
     let class = prop::sample::select(OutcomeClass::NAMES.map(|(class, _)| class).to_vec());
-    (class, prop::option::of(0..5 * SECOND_US))
-        .prop_map(|(class, retry_after_us)| Outcome { retry_after_us, ..Outcome::of(class) })
+    (class, prop::option::of(0..5 * SECOND_US), delivered()).prop_map(
+        |(class, retry_after_us, delivered)| Outcome {
+            retry_after_us,
+            delivered,
+            ..Outcome::of(class)
+        },
+    )
 }
 
 proptest! {
@@ -300,9 +303,14 @@ proptest! {
     #[test]
     fn every_walk_ends_within_its_limits(
         model in prop::sample::select(vec!["best", "twin", "long", "many", "lone"]),
+        continues in any::<bool>(),
         outcomes in prop::collection::vec(any_outcome(), 16),
     ) {
-        let mut drive = Drive::new(table(&fleet()));
+        let mut config = fleet();
+        if continues {
+            config["router_settings"] = json!({ "delivery": { "stream_break": "continue" } });
+        }
+        let mut drive = Drive::new(table(&config));
         let mut journey = drive.begin(model, MINUTE_US);
         drive.settle(&mut journey);
         let mut tried = Vec::new();

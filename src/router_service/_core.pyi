@@ -51,6 +51,12 @@ class Provider:
     @property
     def first_token_us(self) -> int: ...
     @property
+    def total_us(self) -> int | None:
+        """For all of an attempt; None leaves it to the request's deadline."""
+    @property
+    def prefill(self) -> bool:
+        """Goes on from the text of an assistant message at the end."""
+    @property
     def idle_us(self) -> int: ...
 
 @final
@@ -155,12 +161,18 @@ class Inspection:
     def choices(self) -> int: ...
     @property
     def batch_size(self) -> int: ...
+    @property
+    def plain(self) -> bool:
+        """One answer to one prompt, in text of no prescribed form."""
 
 def overlay(body: bytes, changes: bytes) -> bytes:
     """Set the top-level members of `changes` in `body`, both JSON objects.
 
     Members not named keep their original bytes; a member set to null is removed.
     """
+
+def count_tokens(text: str) -> int:
+    """Tokens of a text, by cl100k."""
 
 def warm() -> None:
     """Load the token vocabulary, about 25 ms that the first request would pay. Releases the GIL."""
@@ -243,6 +255,12 @@ class Decision:
     def rule(self) -> str:
         """exact, pattern, capability, pool, size or default."""
     @property
+    def commit(self) -> str:
+        """When the first bytes of a stream leave: first_token or buffered."""
+    @property
+    def stream_break(self) -> str:
+        """What happens to a stream that breaks off: error or continue."""
+    @property
     def matched(self) -> str:
         """What the rule matched: the name, the pattern's text, the capability, pool or size."""
     @property
@@ -310,13 +328,27 @@ class Attempt:
     def upstream_model(self) -> str: ...
     @property
     def permit(self) -> str: ...
+    @property
+    def streamed(self) -> bool:
+        """To be asked for as a stream, whatever the caller asked for."""
+    @property
+    def kind(self) -> str:
+        """Why it is made: first, repeat, fallback, hedge, or continuation, which goes on from what
+        was already sent to the caller."""
+    @property
+    def hedge_after_us(self) -> int | None:
+        """Without a first token by then, Router.hedge may find a second deployment."""
 
 @final
 class Step:
-    """What to do next: exactly one of attempt, wait_us or failed is set, or done is true."""
+    """What to do next: exactly one of attempt, wait_us or failed is set, or done or awaits is
+    true."""
 
     @property
     def done(self) -> bool: ...
+    @property
+    def awaits(self) -> bool:
+        """Another attempt of this request still runs; its end decides."""
     @property
     def attempt(self) -> Attempt | None: ...
     @property
@@ -348,6 +380,7 @@ class Outcome:
         completion_tokens: int | None = None,
         retry_after_us: int | None = None,
         served_model: str | None = None,
+        delivered: str | None = None,
     ) -> Self: ...
     @property
     def outcome_class(self) -> str: ...
@@ -365,6 +398,9 @@ class Outcome:
     def retry_after_us(self) -> int | None: ...
     @property
     def served_model(self) -> str | None: ...
+    @property
+    def delivered(self) -> str | None:
+        """What had been sent on to the caller: text alone, or more than that; None is nothing."""
 
 @final
 class Walk:
@@ -394,10 +430,14 @@ class Router:
         """The decision with every candidate, as JSON; reserves nothing. Raises DecisionError."""
     def begin(self, facts: Facts, now_us: int, seed: int, deadline_us: int) -> Walk:
         """Decide and start the walk; its first step is in Walk.step. Raises DecisionError."""
-    def finish(self, walk: Walk, outcome: Outcome, now_us: int) -> Step:
-        """End the running attempt with its outcome, release its slot, and say what comes next."""
-    def first_token(self, walk: Walk, now_us: int) -> None:
-        """The running attempt delivered its first content."""
+    def finish(self, walk: Walk, attempt: int, outcome: Outcome, now_us: int) -> Step:
+        """End a running attempt, by its number, with its outcome, release its slot, and say what
+        comes next. One that has ended already changes nothing."""
+    def first_token(self, walk: Walk, attempt: int, now_us: int) -> None:
+        """An attempt delivered its first content."""
+    def hedge(self, walk: Walk, now_us: int) -> Step:
+        """The running attempt is slow to its first token: a second one to run beside it, or awaits
+        where none may be made."""
     def resume(self, walk: Walk, now_us: int) -> Step:
         """Go on after a wait."""
     def abandon(self, walk: Walk, now_us: int) -> None:
@@ -442,6 +482,16 @@ class Router:
         that."""
     def reachable(self, provider: str, now_us: int) -> None:
         """An active probe got through: the cooldown ends, and a request at a time tests it."""
+    def set_provider_state(
+        self, provider: str, state: str, *, reason: str = "", until_us: int = 0
+    ) -> None:
+        """enabled, draining or disabled, which is what an operator wants of a provider.
+
+        One that is draining or disabled gets nothing new and finishes what it has; until_us ends
+        that by itself, 0 does not. Raises errors.UnknownProvider, ValueError for another state.
+        """
+    def is_disabled(self, provider: str, now_us: int) -> bool:
+        """Whether nothing at all, questions about itself included, may be sent to a provider."""
     def status(self, now_us: int) -> bytes:
         """What every provider and deployment is doing now, as JSON."""
     def snapshot(self) -> bytes:

@@ -11,6 +11,8 @@ RouterError
 ├── UpstreamError         one attempt failed
 ├── AllAttemptsFailed     every deployment of the plan that could be tried failed
 ├── StreamBroken          an answer broke off after part of it had been sent
+├── UnknownProvider       an operator names a provider that the routing config does not have
+├── NotBuilt              the API has it, this version does not
 ├── ConfigRejected        the routing config has errors
 └── ServiceConfigRejected the service config has errors
 """
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router_service.types import AttemptRecord, OutcomeClass
+    from router_service.types import AttemptRecord, OutcomeClass, Usage
 
 
 class RouterError(Exception):
@@ -54,11 +56,15 @@ class BodyTooLarge(RouterError):
 
 
 class Overloaded(RouterError):
+    """`reason` says which bound was met, in a fixed word: queue_full, caller_limit,
+    cannot_make_deadline, queue_timeout, body_bytes; or no_room, where no deployment had any."""
+
     code = "overloaded"
 
-    def __init__(self, message: str, retry_after_s: float) -> None:
+    def __init__(self, message: str, retry_after_s: float, reason: str = "no_room") -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.reason = reason
 
 
 class Draining(RouterError):
@@ -125,11 +131,30 @@ class AllAttemptsFailed(RouterError):
 
 
 class StreamBroken(RouterError):
+    """`usage` is our own count of what was delivered, where it is known."""
+
     code = "stream_broken"
 
-    def __init__(self, message: str, attempts: Sequence[AttemptRecord]) -> None:
+    def __init__(
+        self, message: str, attempts: Sequence[AttemptRecord], usage: Usage | None = None
+    ) -> None:
         super().__init__(message)
         self.attempts = tuple(attempts)
+        self.usage = usage
+
+
+class UnknownProvider(RouterError):
+    """Raised by the core; `suggestions` are the ids closest to the one given."""
+
+    code = "unknown_provider"
+
+    def __init__(self, message: str, suggestions: Sequence[str]) -> None:
+        super().__init__(message)
+        self.suggestions = tuple(suggestions)
+
+
+class NotBuilt(RouterError):
+    code = "not_built"
 
 
 class ConfigRejected(RouterError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,14 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
     EMBEDDING = "embedding"
+
+
+class Work(StrEnum):
+    """What a request makes the router do. Each has bounds of its own."""
+
+    CARRY_OUT = "carry_out"
+    DECIDE = "decide"
+    DECIDE_STREAM = "decide_stream"  # for as long as a RouteStream is open
 
 
 class OutcomeClass(StrEnum):
@@ -34,6 +43,7 @@ class OutcomeClass(StrEnum):
     CANCELLED = "cancelled"  # the caller left
     STREAM_BROKEN = "stream_broken"  # cut, stalled or ended without a finish reason, after content
     DEADLINE = "deadline"  # the request's own deadline passed during the attempt
+    DIVERGED = "diverged"  # a second answer did not begin with what was sent of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,17 @@ class Limits:
     first_token: float
     idle: float
     total: float
+    attempt: float | None = None
+    """For the attempt alone, after which another provider may be tried; None is no such limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """Text already delivered, from whose end the answer is to go on."""
+
+    text: str
+    tokens: int
+    """How many tokens that is; the answer's limit is lowered by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +87,20 @@ class UpstreamCall:
     limits: Limits
     headers: Mapping[str, str] = field(default_factory=dict)
     """To send besides the connector's own: request id, traceparent, listed client headers."""
+    assembled: bool = False
+    """Of a whole answer: ask the provider for a stream and put it together. Not for embeddings."""
+    prefill: Prefill | None = None
+    """Go on from here; the answer then holds only what is new."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the provider is asked for a stream."""
+        return self.stream or (self.assembled and self.operation is not Operation.EMBEDDING)
 
 
 # ── Events a connector yields ────────────────────────────────────────────────────────────────────
-# Streaming: Started, then Delta …, then Finished. Whole answers: Started, then Whole.
+# Streaming: Started, then Delta …, then Finished. Whole answers: Started, then Whole; assembled
+# ones have their Deltas in between, none where the server sent a whole answer after all.
 # Anything else ends with UpstreamError; an iterator that just stops is a bug in the connector.
 
 
@@ -166,6 +197,8 @@ class AttemptRecord:
     """One try as callers, logs and metrics see it. Times are seconds."""
 
     number: int
+    kind: str
+    """Why it was made: first, repeat, fallback, hedge or continuation."""
     model: str
     provider: str
     deployment: str
@@ -213,15 +246,29 @@ class Opened:
     served: Served
 
 
-StreamItem = Opened | Delta | Finished
-"""What Orchestrator.stream yields: Opened, Delta …, Finished; a break raises StreamBroken."""
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """In the middle of a stream: its deployment broke off, and another one goes on."""
+
+    served: Served
+    by: str
+    """prefill, or regenerated: the new answer repeated word for word what had been sent."""
+    chunk: bytes
+    """An OpenAI-style chunk without content that says so."""
+
+
+StreamItem = Opened | Delta | Continued | Finished
+"""What Orchestrator.stream yields: Opened, then Delta …, with Continued where another deployment
+goes on, then Finished; a break raises StreamBroken."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
     """Everything one finished request taught us; logs and metrics are fed by this alone.
 
-    Times are seconds. overhead_s is everything outside upstream calls and deliberate waits.
+    Times are seconds. overhead_s is everything outside upstream calls, deliberate waits, and the
+    wait for a slot and for the body. One that was turned away before its body was read has no
+    model, and `stream` is false.
     """
 
     request_id: str
@@ -230,21 +277,25 @@ class RequestRecord:
     stream: bool
     principal: str
     requested_model: str
-    decision_id: str | None
-    rule: str | None
-    matched: str | None
-    strategy: str | None
-    notes: tuple[str, ...]
-    attempts: tuple[AttemptRecord, ...]
     status: str
     """ok, cancelled, or the code of the error the caller got."""
-    error: str | None
-    decision_s: float
-    ttft_s: float | None
     total_s: float
-    overhead_s: float
-    usage: Usage | None
-    table_version: str | None
+    decision_id: str | None = None
+    rule: str | None = None
+    matched: str | None = None
+    strategy: str | None = None
+    notes: tuple[str, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
+    error: str | None = None
+    refusal: str | None = None
+    """Where the router had no room or was stopping: which bound was met, in a fixed word."""
+    queued_s: float = 0.0
+    """Time it waited for its slot."""
+    decision_s: float = 0.0
+    ttft_s: float | None = None
+    overhead_s: float = 0.0
+    usage: Usage | None = None
+    table_version: str | None = None
     provider: str | None = None
     """The decision's first choice; a Route call has no attempts to tell it by."""
     ended_at: float = 0.0
@@ -278,6 +329,21 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request of which the head is here, and the body yet to be read."""
+
+    face: str
+    work: Work
+    operation: Operation
+    principal: str
+    request_id: str
+    priority: str | None = None
+    timeout_s: float | None = None
+    at: float = field(default_factory=time.monotonic)
+    """When it came, time.monotonic()."""
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """One request to carry out."""
 
@@ -293,6 +359,10 @@ class Incoming:
     request_id: str
     timeout_s: float | None = None
     """The caller's own deadline; None leaves it to config."""
+    arrived: float = field(default_factory=time.monotonic)
+    """When its head came, time.monotonic(); the deadline counts from here."""
+    queued_s: float = 0.0
+    """Time it waited for its slot."""
     query_class: str | None = None
     """simple, medium, complex or unknown, for what came in as a Query."""
 
@@ -317,6 +387,10 @@ class Query:
     context_docs: tuple[str, ...] = ()
     max_tokens: int | None = None
     timeout_s: float | None = None
+    arrived: float = field(default_factory=time.monotonic)
+    """When its head came, time.monotonic()."""
+    queued_s: float = 0.0
+    """Time it waited for its slot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,6 +242,15 @@ async def test_errors_inside_an_answer(client: Client) -> None:
 
 
 @both_servers
+async def test_an_error_event_may_say_when_to_try_again(client: Client) -> None:
+    await client.fault(FaultKind.ERROR_EVENT, status=429, retry_after_s=1.5)
+    response = await client.post()
+    assert (response.status, response.headers["Retry-After"]) == (200, "1.5")
+    await client.fault(FaultKind.ERROR_EVENT, status=429)
+    assert "Retry-After" not in (await client.post()).headers
+
+
+@both_servers
 @streamed_or_not
 async def test_refusals_and_other_content(client: Client, stream: bool) -> None:
     for kind in (FaultKind.CONTEXT_LENGTH, FaultKind.CONTENT_FILTER):

@@ -181,7 +181,15 @@ async def test_prefill_is_continued_where_the_server_does(session: aiohttp.Clien
     async with FakeProvider(ProviderSpec("p", Server.VLLM)) as provider:
         url = f"{provider.base_url}/chat/completions"
         answer = await (await session.post(url, json=body)).json()
+        both = await session.post(url, json=body | {"add_generation_prompt": True})
+        completion = {"model": "m", "prompt": "hi" + expected_text("m", "hi", 3)}
+        rest = await (
+            await session.post(f"{provider.base_url}/completions", json=completion)
+        ).json()
     assert start + answer["choices"][0]["message"]["content"] == full
+    assert both.status == 400
+    said = rest["choices"][0]["text"]
+    assert expected_text("m", "hi", 3) + said == expected_text("m", "hi")
 
 
 @pytest.mark.parametrize(

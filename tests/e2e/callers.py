@@ -54,6 +54,8 @@ class Reply:
     message: str = ""
     tries: list[tuple[str, str]] = field(default_factory=list)
     """Provider and outcome of each attempt an error lists."""
+    retry_after_s: float | None = None
+    """When the error says to come again."""
     headers: dict[str, str] = field(default_factory=dict)
     """HTTP: the response's headers, lower-cased."""
 
@@ -96,6 +98,7 @@ class HttpCaller:
             _read_served_headers(reply)
             if response.status != 200:
                 reply.status = response.status
+                reply.retry_after_s = _retry_after_s(reply.headers)
                 _read_http_error(reply, (await response.json())["error"])
             elif response.content_type == "text/event-stream":
                 await _read_sse(reply, response)
@@ -160,6 +163,11 @@ def _read_served_headers(reply: Reply) -> None:
     reply.provider = reply.headers.get("x-router-provider")
     reply.attempts = int(reply.headers.get("x-router-attempts", 0))
     reply.decision_id = reply.headers.get("x-router-decision-id")
+
+
+def _retry_after_s(headers: Headers) -> float | None:
+    given = headers.get("retry-after")
+    return None if given is None else float(given)
 
 
 def _read_http_error(reply: Reply, error: dict[str, Any]) -> None:
@@ -258,6 +266,9 @@ def read_grpc_error(reply: Reply, error: grpc.aio.AioRpcError) -> None:
     info = detail(error, error_details_pb2.ErrorInfo())
     if info is not None:
         reply.code = info.reason.lower()
+    wait = detail(error, error_details_pb2.RetryInfo())
+    if wait is not None:
+        reply.retry_after_s = wait.retry_delay.ToMilliseconds() / 1e3
     failed = detail(error, errors_pb2.AttemptsFailure())
     if failed is not None:
         reply.attempts = len(failed.attempts)

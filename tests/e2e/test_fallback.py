@@ -16,6 +16,9 @@ from .routers import InProcessRouter, in_process
 
 STATUS = FaultKind.STATUS
 
+UNSTREAMED = {"modalities": ["text"]}
+"""In a body: asked for whole, so that its only limit is the deadline."""
+
 
 def failing(kind: FaultKind, **members: Any) -> Behaviour:
     return Behaviour(faults=(Fault(kind, **members),))
@@ -209,12 +212,21 @@ async def test_the_original_error_surfaces_when_nothing_is_left(
     assert reply.tries == [("first", "unavailable")]
 
 
+async def test_a_silent_provider_of_a_whole_answer_is_left_for_the_next(
+    router: InProcessRouter, fleet: FakeFleet, face: str
+) -> None:
+    await fleet["first"].behave(failing(FaultKind.SILENCE))
+    reply = await router.face(face).ask(chat("alpha"))
+    assert reply.whole
+    assert (reply.provider, reply.attempts) == ("second", 2)
+
+
 async def test_the_deadline_is_kept_and_the_attempts_are_told(
     router: InProcessRouter, fleet: FakeFleet
 ) -> None:
     await fleet["first"].behave(failing(STATUS, status=503))
     await fleet["second"].behave(failing(FaultKind.SILENCE))
-    body = chat("alpha")  # whole: its only limit is the deadline
+    body = chat("alpha") | UNSTREAMED
     reply = await router.http.ask(body, timeout_s=0.5)
     assert reply.status == 504
     assert reply.code == "deadline_exceeded"
@@ -232,6 +244,6 @@ async def test_the_configs_deadline_holds_where_the_caller_names_none(
     config = small_fleet.written(document, tmp_path / "short.yaml")
     await fleet["first"].behave(failing(FaultKind.SILENCE))
     async with in_process(config, tmp_path) as router:
-        reply = await router.face(face).ask(chat("alone"))
+        reply = await router.face(face).ask(chat("alone") | UNSTREAMED)
         assert reply.status == (504 if face == "http" else "DEADLINE_EXCEEDED")
         assert reply.tries == [("first", "deadline")]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from pathlib import Path
+from statistics import median
 
 import pytest
 
 from router_service.testing import Behaviour, FakeFleet, Fault, FaultKind
+from router_service.types import Work
 
+from . import small_fleet
 from .callers import chat
-from .routers import InProcessRouter, until
+from .routers import SETTLE_S, InProcessRouter, in_process, until
 
 MODELS = {"alpha": "first", "native": "second"}
 
@@ -109,3 +114,95 @@ async def test_many_at_once_leave_nothing_behind(
     await patient_router.idle()
     outcomes = {entry.outcome for entry in await fleet["first"].log()}
     assert outcomes == {"client closed"}
+
+
+# ── How soon ────────────────────────────────────────────────────────────────────────────────────
+
+SOON_S = 0.1
+"""From the caller's leaving to the provider's seeing it."""
+LEAVERS = 5
+
+SILENT = Behaviour(faults=(Fault(FaultKind.SILENCE),))
+PHASES: dict[str, tuple[Behaviour, bool]] = {
+    "before the headers": (SILENT, True),
+    "before the headers of a whole answer": (SILENT, False),
+    "before the first token": (Behaviour(faults=(Fault(FaultKind.SLOW_FIRST_TOKEN),)), True),
+    "while tokens flow": (Behaviour(tokens_per_s=20), True),
+    "in a stall": (Behaviour(faults=(Fault(FaultKind.STALL, after_tokens=2),)), True),
+    "within a whole answer": (
+        Behaviour(faults=(Fault(FaultKind.STALL, after_tokens=2),)),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("phase", PHASES)
+async def test_the_provider_sees_it_at_once(
+    patient_router: InProcessRouter, fleet: FakeFleet, face: str, phase: str, model: str
+) -> None:
+    """Half of five leavers within the time, since others use this machine too."""
+    behaviour, stream = PHASES[phase]
+    provider, caller = fleet[MODELS[model]], patient_router.face(face)
+    await provider.behave(behaviour)
+    took: list[float] = []
+    for number in range(1, LEAVERS + 1):
+        asking = asyncio.create_task(caller.ask(chat(model, stream=stream)))
+        await asked(fleet, provider.id, number)
+        await asyncio.sleep(0.1)  # into the phase
+        assert not asking.done()
+        gone = time.time()
+        await leave(asking)
+        entry = (await provider.log())[-1]
+        await until(lambda entry=entry: entry.seconds is not None, "the provider sees it")
+        assert entry.outcome == "client closed"
+        took.append(entry.time + (entry.seconds or 0) - gone)
+    assert median(took) < SOON_S, took
+    await patient_router.idle()
+
+
+async def test_from_the_queue(patient: Path, tmp_path: Path, fleet: FakeFleet, face: str) -> None:
+    await fleet["first"].behave(SILENT)
+    settings = {"limits": {"max_concurrent": 1, "queue_timeout_s": 60}}
+    async with in_process(patient, tmp_path, settings) as router:
+        first = asyncio.create_task(router.face(face).ask(chat("alpha")))
+        await asked(fleet, "first")
+        second = asyncio.create_task(router.face(face).ask(chat("alpha")))
+        lane = router.service.admission.lanes[Work.CARRY_OUT]
+        await until(lambda: lane.waiting == 1, "the second waits")
+        gone = time.monotonic()
+        await leave(second)
+        await until(lambda: lane.waiting == 0, "its place is free")
+        assert time.monotonic() - gone < SETTLE_S / 2
+        await leave(first)
+        await router.idle()
+        (_, logged) = await until(
+            lambda: len(lines := router.access_log.requests()) == 2 and lines, "both are logged"
+        )
+        assert logged["status"] == "cancelled"
+        assert len(await fleet["first"].log()) == 1
+
+
+async def test_while_waiting_for_room(
+    fleet: FakeFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, face: str
+) -> None:
+    """No deployment has room, and the walk waits until one has."""
+    monkeypatch.setenv(small_fleet.KEY_VARIABLE, small_fleet.KEY)
+    document = small_fleet.routing(
+        fleet.addresses, patience_ms=60_000, router_settings={"timeout": 60}
+    )
+    document["providers"]["first"]["capacity"] = 1
+    await fleet["first"].behave(SILENT)
+    config = small_fleet.written(document, tmp_path / "narrow.yaml")
+    async with in_process(config, tmp_path) as router:
+        first = asyncio.create_task(router.face(face).ask(chat("alone")))
+        await asked(fleet, "first")
+        second = asyncio.create_task(router.face(face).ask(chat("alone")))
+        admission = router.service.admission
+        await until(lambda: admission.running == 2, "the second is let in")
+        await asyncio.sleep(0.1)
+        await leave(second)
+        await until(lambda: admission.running == 1, "its slot is free")
+        await leave(first)
+        await router.idle()
+        assert len(await fleet["first"].log()) == 1

@@ -188,12 +188,15 @@ async def test_a_first_token_is_measured_while_its_stream_still_runs(
     await router.idle()
 
 
-async def test_an_answer_that_is_not_streamed_has_no_first_token(
+async def test_an_answer_that_is_asked_for_whole_has_no_first_token(
     router: InProcessRouter, face: str
 ) -> None:
-    assert (await router.face(face).ask(chat("alone"))).whole
+    assert (await router.face(face).ask(chat("alone") | {"logprobs": True})).whole
     measured = await deployment(router, "alone@first")
     assert (measured.outcomes, measured.success_rate) == (1, 1.0)
     assert not measured.HasField("ttft_p50_us")
+    assert (await router.face(face).ask(chat("alone"))).whole
+    measured = await deployment(router, "alone@first")
+    assert measured.ttft_p50_us > 0, "plain text is asked for as a stream"
     figures = router.service.orchestrator.status()["deployments"]["alone@first"]
     assert figures["whole_p50_us"] > 0

@@ -106,3 +106,93 @@ async def test_an_idle_router_stops_at_once(process: RouterProcess, number: sign
         await process.http.ask(chat("alpha"))
     with pytest.raises(grpc.aio.AioRpcError):
         await process.grpc.stub.Generate(router_pb2.GenerateRequest(model="alpha", prompt="hello"))
+
+
+# ── The queue ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def queued(process: RouterProcess, number: int) -> None:
+    """Wait until so many requests wait for a slot."""
+
+    async def enough() -> bool:
+        async with process.http.session.get(f"{process.http.url}/metrics") as response:
+            text = await response.text()
+        return f'router_requests_waiting{{work="carry_out"}} {number:.1f}' in text
+
+    await until(enough, f"{number} requests wait")
+
+
+async def test_the_waiting_are_served_while_there_is_time(
+    fleet: FakeFleet, routing: Path, tmp_path: Path, stream: bool
+) -> None:
+    await fleet["first"].behave(SLOW)
+    settings = {"limits": {"drain_timeout_s": 20, "max_concurrent": 2, "queue_timeout_s": 15}}
+    async with as_process(routing, tmp_path, settings) as process:
+        callers = (process.http, process.grpc)
+        asking = [asyncio.create_task(c.ask(chat("sibling", stream=True))) for c in callers]
+        await begun(fleet, 2)
+        asking += [asyncio.create_task(c.ask(chat("alone", stream=stream))) for c in callers]
+        await queued(process, 2)
+        process.process.terminate()
+        for reply in await asyncio.gather(*asking):
+            assert reply.whole, reply
+        assert await process.stopped() == 0
+        assert "Traceback" not in process.log.read_text()
+
+
+async def test_the_waiting_are_told_when_there_is_no_time(
+    fleet: FakeFleet, patient: Path, tmp_path: Path
+) -> None:
+    await fleet["first"].behave(Behaviour(faults=(Fault(FaultKind.SLOW_DRIP, seconds=2),)))
+    settings = {"limits": {"drain_timeout_s": 2, "max_concurrent": 2, "queue_timeout_s": 60}}
+    async with as_process(patient, tmp_path, settings) as process:
+        callers = (process.http, process.grpc)
+        running = [asyncio.create_task(c.ask(chat("alone", stream=True))) for c in callers]
+        await begun(fleet, 2)
+        waiting = [asyncio.create_task(c.ask(chat("alone"))) for c in callers]
+        await queued(process, 2)
+        process.process.terminate()
+        over_http, over_grpc = await asyncio.gather(*waiting)
+        assert (over_http.status, over_http.code) == (503, "draining")
+        assert (over_grpc.status, over_grpc.code) == ("UNAVAILABLE", "draining")
+        assert await process.stopped() == 0
+        assert not any(reply.whole for reply in await asyncio.gather(*running))
+        refused = [r for r in process.access_log.requests() if r["refusal"] == "draining"]
+        assert sorted(request["face"] for request in refused) == ["grpc", "http"]
+
+
+async def test_idle_connections_and_streams_hold_nothing_up(process: RouterProcess) -> None:
+    assert (await process.http.ask(chat("alpha"))).whole  # its connection is kept open
+    routing_stream = process.grpc.stub.RouteStream()
+    await routing_stream.write(
+        router_pb2.RouteStreamRequest(
+            correlation_id="1", route=router_pb2.RouteRequest(model="alpha", prompt="hello")
+        )
+    )
+    assert (await routing_stream.read()).result.HasField("decision")
+    process.process.terminate()
+    async with asyncio.timeout(DRAIN_S / 2):
+        assert await process.stopped() == 0
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await routing_stream.read()
+    assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_body_that_never_comes_holds_nothing_up(
+    fleet: FakeFleet, routing: Path, tmp_path: Path
+) -> None:
+    """Neither with a slot, nor in the queue."""
+    settings = {"limits": {"drain_timeout_s": 2, "max_concurrent": 1}}
+    async with as_process(routing, tmp_path, settings) as process:
+        host, _, port = process.http.url.removeprefix("http://").partition(":")
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{"
+        connections = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        for _, writer in connections:
+            writer.write(head)
+        await queued(process, 1)
+        process.process.terminate()
+        async with asyncio.timeout(10):
+            assert await process.stopped() == 0
+        for _, writer in connections:
+            writer.close()
+        assert "Traceback" not in process.log.read_text()

@@ -8,6 +8,7 @@ mod plan;
 mod scene;
 
 use crate::complexity::{band, work_size, Band};
+use crate::delivery::Delivery;
 use crate::eligibility::Skip;
 use crate::facts::Facts;
 use crate::resolve::{resolve, Candidates, Rule, Unresolved};
@@ -75,6 +76,8 @@ pub struct Choice {
     /// Probability of the first hop under this state, after all filters.
     pub propensity: f64,
     pub notes: Vec<Note>,
+    /// How the answer is delivered, as the rule has it.
+    pub delivery: Delivery,
     /// What choosing the first hop does to traffic shares.
     pub charge: Option<Charge>,
     /// The experiment that named the candidates, where one did.

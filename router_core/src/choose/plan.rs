@@ -363,6 +363,7 @@ impl<'a, V: View> Planner<'a, V> {
             rule: self.scene.resolution.rule,
             matched,
             strategy: self.strategy,
+            delivery: self.scene.resolution.delivery,
             band: self.scene.band,
             plan: self.plan,
             skipped: self.skipped,

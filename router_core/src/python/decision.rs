@@ -55,6 +55,14 @@ impl PyDecision {
         self.0.choice.rule.as_str()
     }
     #[getter]
+    fn commit(&self) -> &'static str {
+        self.0.choice.delivery.commit.as_str()
+    }
+    #[getter]
+    fn stream_break(&self) -> &'static str {
+        self.0.choice.delivery.stream_break.as_str()
+    }
+    #[getter]
     fn matched(&self) -> &str {
         &self.0.choice.matched
     }

@@ -34,6 +34,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<router::PyRouter>()?;
     module.add_class::<simulate::PySimulation>()?;
     module.add_function(wrap_pyfunction!(request::overlay, module)?)?;
+    module.add_function(wrap_pyfunction!(request::count_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(request::warm, module)?)?;
     Ok(())
 }

@@ -51,12 +51,22 @@ impl PyInspection {
     fn batch_size(&self) -> u32 {
         self.0.batch_size
     }
+    #[getter]
+    fn plain(&self) -> bool {
+        self.0.plain
+    }
 }
 
 #[pyfunction]
 pub fn overlay(py: Python<'_>, body: &[u8], changes: &[u8]) -> PyResult<Vec<u8>> {
     guard(|| Ok(crate::request::overlay(body, changes)))?
         .map_err(|error| invalid_request(py, &error))
+}
+
+/// Tokens of a text, by cl100k.
+#[pyfunction]
+pub fn count_tokens(py: Python<'_>, text: &str) -> PyResult<u32> {
+    guard(|| Ok(py.detach(|| crate::tokens::count(text, u32::MAX).tokens)))
 }
 
 /// Loads the vocabulary, so that no request has to wait for it.
@@ -124,6 +134,7 @@ impl PyFacts {
             prompt_hash: seen.and_then(|seen| seen.prompt_hash),
             query_class,
             features: seen.map(|seen| seen.features).unwrap_or_default(),
+            plain: seen.is_some_and(|seen| seen.plain),
             stream: stream.unwrap_or(seen.is_some_and(|seen| seen.stream)),
             batch_size: figure(batch_size, "batch_size")?
                 .or(seen.map(|seen| seen.batch_size))

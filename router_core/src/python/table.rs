@@ -110,6 +110,14 @@ impl PyProvider {
     fn idle_us(&self) -> u64 {
         self.inner().limits.idle_us
     }
+    #[getter]
+    fn total_us(&self) -> Option<u64> {
+        self.inner().limits.total_us
+    }
+    #[getter]
+    fn prefill(&self) -> bool {
+        self.inner().prefill
+    }
 }
 
 #[pyclass(frozen, name = "Model", module = "router_service._core")]

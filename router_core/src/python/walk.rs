@@ -5,10 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::decision::Decision;
-use crate::outcome::{Outcome, OutcomeClass};
+use crate::outcome::{Delivered, Outcome, OutcomeClass};
 use crate::router::{Journey, NextStep};
-use crate::table::DeploymentId;
 
 use super::decision::PyDecision;
 
@@ -19,7 +17,8 @@ pub struct PyOutcome(pub Outcome);
 impl PyOutcome {
     #[new]
     #[pyo3(signature = (outcome_class, *, status=None, ttft_us=None, total_us=0, prompt_tokens=None,
-                        completion_tokens=None, retry_after_us=None, served_model=None))]
+                        completion_tokens=None, retry_after_us=None, served_model=None,
+                        delivered=None))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of a Python constructor
     fn new(
         outcome_class: &str,
@@ -30,10 +29,15 @@ impl PyOutcome {
         completion_tokens: Option<u32>,
         retry_after_us: Option<u64>,
         served_model: Option<String>,
+        delivered: Option<&str>,
     ) -> PyResult<Self> {
         let class = OutcomeClass::parse(outcome_class).ok_or_else(|| {
             PyValueError::new_err(format!("{outcome_class:?} is no outcome class"))
         })?;
+        let unknown = |name| PyValueError::new_err(format!("delivered is {name:?}: text or more"));
+        let delivered = delivered
+            .map(|name| Delivered::parse(name).ok_or_else(|| unknown(name)))
+            .transpose()?;
         Ok(Self(Outcome {
             class,
             status,
@@ -43,6 +47,7 @@ impl PyOutcome {
             completion_tokens,
             retry_after_us,
             served_model,
+            delivered,
         }))
     }
     #[getter]
@@ -77,6 +82,10 @@ impl PyOutcome {
     fn served_model(&self) -> Option<&str> {
         self.0.served_model.as_deref()
     }
+    #[getter]
+    fn delivered(&self) -> Option<&'static str> {
+        self.0.delivered.map(Delivered::as_str)
+    }
 }
 
 #[pyclass(frozen, get_all, name = "Attempt", module = "router_service._core")]
@@ -88,12 +97,16 @@ pub struct PyAttempt {
     deployment: String,
     upstream_model: String,
     permit: String,
+    streamed: bool,
+    kind: &'static str,
+    hedge_after_us: Option<u64>,
 }
 
 #[pyclass(frozen, get_all, name = "Step", module = "router_service._core")]
 #[derive(Default)]
 pub struct PyStep {
     done: bool,
+    awaits: bool,
     attempt: Option<PyAttempt>,
     wait_us: Option<u64>,
     failed: Option<&'static str>,
@@ -105,27 +118,29 @@ impl PyStep {
     pub fn of(journey: &Journey) -> Self {
         match &journey.step {
             NextStep::Done => Self { done: true, ..Self::default() },
+            NextStep::Await => Self { awaits: true, ..Self::default() },
             NextStep::Wait { us } => Self { wait_us: Some(*us), ..Self::default() },
             NextStep::Fail { failure, surface } => {
                 let (failed, reason) = (Some(failure.code()), Some(failure.text()));
                 Self { failed, reason, surface: *surface, ..Self::default() }
             }
-            NextStep::Try { number, deployment, permit } => {
-                let attempt = attempt_of(&journey.decision, *number, *deployment, permit);
+            NextStep::Try { number, deployment, permit, streamed, kind, hedge_after_us } => {
+                let decision = &journey.decision;
+                let id = *deployment;
+                let attempt = PyAttempt {
+                    number: *number,
+                    model: decision.model_name(id).to_owned(),
+                    provider: decision.provider_id(id).to_owned(),
+                    deployment: decision.table.deployments.get(id).id.clone(),
+                    upstream_model: decision.upstream_name(id).to_owned(),
+                    permit: permit.clone(),
+                    streamed: *streamed,
+                    kind: kind.as_str(),
+                    hedge_after_us: *hedge_after_us,
+                };
                 Self { attempt: Some(attempt), ..Self::default() }
             }
         }
-    }
-}
-
-fn attempt_of(decision: &Decision, number: usize, id: DeploymentId, permit: &str) -> PyAttempt {
-    PyAttempt {
-        number,
-        model: decision.model_name(id).to_owned(),
-        provider: decision.provider_id(id).to_owned(),
-        deployment: decision.table.deployments.get(id).id.clone(),
-        upstream_model: decision.upstream_name(id).to_owned(),
-        permit: permit.to_owned(),
     }
 }
 

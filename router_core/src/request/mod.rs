@@ -67,6 +67,8 @@ pub struct Inspection {
     /// False where counting stopped at its limit: the true number is larger.
     pub prompt_tokens_exact: bool,
     pub features: Features,
+    /// One answer to one prompt, in text of no prescribed form.
+    pub plain: bool,
     /// Hints in the texts of the user.
     pub cues: Cues,
     /// Hash of the texts of the user, normalised; `None` where there are none.
@@ -148,6 +150,7 @@ pub fn inspect(
         counter.add(&text.content);
     }
     let total = counter.total();
+    let plain = found.is_plain();
     let asked = || found.texts.iter().filter(|text| text.asks).map(|text| text.content.as_ref());
     Ok(Inspection {
         model: found.model,
@@ -156,6 +159,7 @@ pub fn inspect(
         prompt_tokens: total.tokens,
         prompt_tokens_exact: total.exact,
         features: found.features,
+        plain,
         cues: cues.cues(asked()),
         prompt_hash: normalised::hash(asked()),
         choices: found.choices.unwrap_or(1),
@@ -174,6 +178,7 @@ pub fn inspect_text(text: &str, limit: u32, cues: &CueFinder) -> Inspection {
         prompt_tokens: total.tokens,
         prompt_tokens_exact: total.exact,
         features: Features::default(),
+        plain: true,
         cues: cues.cues([text]),
         prompt_hash: normalised::hash([text]),
         choices: 1,

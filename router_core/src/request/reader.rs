@@ -15,6 +15,7 @@ const LARGEST_FIGURE: u64 = 100_000_000;
 
 /// What was met so far.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent marks of one body
 pub(super) struct Found<'de> {
     pub model: Option<String>,
     pub stream: bool,
@@ -22,6 +23,8 @@ pub(super) struct Found<'de> {
     pub max_completion_tokens: Option<u32>,
     pub choices: Option<u32>,
     pub features: Features,
+    /// A field prescribes the form of the answer.
+    pub formed: bool,
     pub texts: Vec<Text<'de>>,
     pub token_ids: usize,
     /// Strings and token lists given as prompts; 0 for a chat.
@@ -96,6 +99,17 @@ impl Reader<'_> {
 impl<'de> Found<'de> {
     fn need(&mut self, feature: Features) {
         self.features = self.features.union(feature);
+    }
+
+    /// One answer to one prompt, in text of no prescribed form.
+    pub fn is_plain(&self) -> bool {
+        let special =
+            [Features::TOOLS, Features::JSON_SCHEMA, Features::LOGPROBS, Features::EMBEDDINGS];
+        let asks = |feature: &Features| self.features.contains(*feature);
+        !self.formed
+            && !special.iter().any(asks)
+            && self.choices.unwrap_or(1) == 1
+            && self.prompts <= 1
     }
 
     /// Each of these says whether the value may stand in the slot.
@@ -231,7 +245,8 @@ impl<'de> DeserializeSeed<'de> for At<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.slot == Slot::Other {
+        if matches!(self.slot, Slot::Form | Slot::Other) {
+            self.reader.found.formed |= self.slot == Slot::Form;
             return deserializer.deserialize_ignored_any(IgnoredAny).map(drop);
         }
         self.reader.found.enter(self.slot);

@@ -31,9 +31,28 @@ pub(super) enum Slot {
     Prompts,
     Prompt,
     TokenIds,
+    /// Skipped, but it prescribes the answer's form.
+    Form,
     /// Skipped.
     Other,
 }
+
+/// Members by which servers are told to answer in a prescribed form, or in more than plain text.
+const FORMS: [&str; 13] = [
+    "audio",
+    "best_of",
+    "echo",
+    "format",
+    "grammar",
+    "guided_choice",
+    "guided_grammar",
+    "guided_json",
+    "guided_regex",
+    "json_schema",
+    "modalities",
+    "structured_outputs",
+    "suffix",
+];
 
 impl Slot {
     /// The slot of an object's member and its name.
@@ -50,6 +69,7 @@ impl Slot {
             (Self::Body(_), "functions") => (Self::Tools, "functions"),
             (Self::Body(_), "response_format") => (Self::ResponseFormat, "response_format"),
             (Self::Body(_), "logprobs") => (Self::Logprobs, "logprobs"),
+            (Self::Body(_), name) if FORMS.contains(&name) => (Self::Form, ""),
             (Self::Body(Operation::Chat), "messages") => (Self::Messages, "messages"),
             (Self::Body(Operation::Completion), "prompt") => (Self::Prompts, "prompt"),
             (Self::Body(Operation::Embedding), "input") => (Self::Prompts, "input"),
@@ -128,7 +148,7 @@ impl Slot {
             }
             Self::Prompt => "a string, a token id or a list of token ids",
             Self::TokenIds => "a token id",
-            Self::Other => "anything",
+            Self::Form | Self::Other => "anything",
         }
     }
 }

@@ -52,12 +52,38 @@ fn a_chat_is_read() {
             prompt_tokens: count_all(["Build me a plan", "print hello"], 100).tokens,
             prompt_tokens_exact: true,
             features: Features::default(),
+            plain: false,
             cues: Cues::default(),
             prompt_hash: inspect_text("Print  Hello", 100, &CueFinder::default()).prompt_hash,
             choices: 2,
             batch_size: 1,
         }
     );
+}
+
+#[test]
+fn plain_is_one_answer_in_text_of_no_prescribed_form() {
+    let messages = json!([{ "role": "user", "content": "hello" }]);
+    let asking = |more: &[(&str, serde_json::Value)]| {
+        let mut body = json!({ "messages": messages, "temperature": 0.1, "unknown": {} });
+        for (name, value) in more {
+            body[*name] = value.clone();
+        }
+        chat(&body).plain
+    };
+    assert!(asking(&[]));
+    assert!(asking(&[("n", json!(1)), ("tools", json!([])), ("logprobs", json!(false))]));
+    for (name, value) in [
+        ("n", json!(2)),
+        ("tools", json!([{ "type": "function" }])),
+        ("logprobs", json!(true)),
+        ("response_format", json!({ "type": "json_object" })),
+        ("guided_json", json!({})),
+        ("grammar", json!("root ::= [a-z]+")),
+        ("modalities", json!(["text", "audio"])),
+    ] {
+        assert!(!asking(&[(name, value)]), "{name}");
+    }
 }
 
 #[test]

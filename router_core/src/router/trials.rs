@@ -45,13 +45,15 @@ impl Router {
         trial.map(|trial| if is_out(decision, trial.model) { trial.failed() } else { trial })
     }
 
-    /// The running attempt of a journey ended.
-    pub(super) fn attempted(&mut self, journey: &mut Journey, outcome: &Outcome) {
-        let (Some(trial), NextStep::Try { deployment, .. }) = (&mut journey.trial, &journey.step)
-        else {
-            return;
-        };
-        if let Some(attempted) = attempted(&journey.table, trial, *deployment, outcome) {
+    /// An attempt of a journey ended.
+    pub(super) fn attempted(
+        &mut self,
+        journey: &mut Journey,
+        deployment: DeploymentId,
+        outcome: &Outcome,
+    ) {
+        let Some(trial) = &mut journey.trial else { return };
+        if let Some(attempted) = attempted(&journey.table, trial, deployment, outcome) {
             self.state.experiments.attempted(trial, &attempted);
         }
     }

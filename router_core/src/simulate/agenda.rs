@@ -31,6 +31,11 @@ pub enum Event {
         request: u64,
         attempt: u64,
     },
+    /// No first token for longer than usual.
+    Slow {
+        request: u64,
+        attempt: u64,
+    },
     /// No first token in time.
     Silent {
         request: u64,

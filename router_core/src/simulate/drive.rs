@@ -11,7 +11,7 @@ use super::draws::{keyed, Stream};
 use super::provider::{Luck, ModelledProvider, Reception};
 use super::tally::{Ended, Tally};
 use super::workload::{Request, Workload};
-use crate::outcome::{Outcome, OutcomeClass};
+use crate::outcome::{Delivered, Outcome, OutcomeClass};
 use crate::router::{Journey, NextStep, Router};
 use crate::table::{DeploymentId, Table};
 
@@ -46,17 +46,20 @@ pub struct Ran {
 struct Underway {
     request: Request,
     journey: Journey,
-    attempts: u64,
-    running: Option<Attempt>,
+    /// One, or two while one is hedged.
+    running: Vec<Attempt>,
     previous: Option<DeploymentId>,
     /// From the request's arrival.
     first_token_us: Option<u64>,
 }
 
 struct Attempt {
+    /// As the walk counts, from 1.
+    number: u64,
     deployment: DeploymentId,
     provider: usize,
     started_us: u64,
+    streamed: bool,
     first_token_us: Option<u64>,
     luck: Luck,
     place: Place,
@@ -145,8 +148,11 @@ impl Drive<'_> {
             Event::Answer { request, attempt } => {
                 self.end_attempt(request, attempt, OutcomeClass::Success, None);
             }
+            Event::Slow { request, attempt } => self.slow(request, attempt),
             Event::Silent { request, attempt } => self.silent(request, attempt),
-            Event::Deadline { request, attempt } => self.deadline(request, attempt),
+            Event::Deadline { request, attempt } => {
+                self.end_attempt(request, attempt, OutcomeClass::Deadline, None);
+            }
             Event::Tick => {
                 self.router.tick(self.router_now());
                 if self.now_us < self.setup.end_us || !self.underway.is_empty() {
@@ -168,8 +174,7 @@ impl Drive<'_> {
             Ok(journey) => self.follow(Underway {
                 request,
                 journey,
-                attempts: 0,
-                running: None,
+                running: Vec::with_capacity(2),
                 previous: None,
                 first_token_us: None,
             }),
@@ -181,8 +186,15 @@ impl Drive<'_> {
     fn follow(&mut self, mut underway: Underway) {
         let request = underway.request.number;
         match underway.journey.step.clone() {
-            NextStep::Try { deployment, .. } => {
-                self.try_deployment(&mut underway, deployment);
+            NextStep::Try { number, deployment, streamed, hedge_after_us, .. } => {
+                let attempt = number as u64;
+                if let Some(us) = hedge_after_us {
+                    self.agenda.at(self.now_us + us, Event::Slow { request, attempt });
+                }
+                self.try_deployment(&mut underway, attempt, deployment, streamed);
+                self.underway.insert(request, underway);
+            }
+            NextStep::Await => {
                 self.underway.insert(request, underway);
             }
             NextStep::Wait { us } => {
@@ -210,9 +222,14 @@ impl Drive<'_> {
 
     // ── Attempts ────────────────────────────────────────────────────────────────────────────────
 
-    fn try_deployment(&mut self, underway: &mut Underway, deployment: DeploymentId) {
-        underway.attempts += 1;
-        let (request, attempt) = (underway.request.number, underway.attempts);
+    fn try_deployment(
+        &mut self,
+        underway: &mut Underway,
+        attempt: u64,
+        deployment: DeploymentId,
+        streamed: bool,
+    ) {
+        let request = underway.request.number;
         let entry = self.setup.table.deployments.get(deployment);
         let (provider, limits) =
             (entry.provider.index(), self.setup.table.providers.get(entry.provider).limits);
@@ -220,7 +237,7 @@ impl Drive<'_> {
         underway.previous = Some(deployment);
         let deadline_us = underway.request.at_us + self.setup.deadline_us;
         self.agenda.at(deadline_us, Event::Deadline { request, attempt });
-        if underway.request.streamed {
+        if streamed {
             self.agenda.at(self.now_us + limits.first_token_us, Event::Silent { request, attempt });
         }
         let Some(modelled) = self.setup.fleet.get_mut(provider) else { return };
@@ -231,16 +248,18 @@ impl Drive<'_> {
             Reception::Queued => Place::Queue,
             Reception::Answered { .. } | Reception::Silence => Place::Nowhere,
         };
-        underway.running = Some(Attempt {
+        underway.running.push(Attempt {
+            number: attempt,
             deployment,
             provider,
             started_us: self.now_us,
+            streamed,
             first_token_us: None,
             luck,
             place,
         });
         match reception {
-            Reception::Served => serve(underway, modelled, &mut self.agenda, self.now_us),
+            Reception::Served => serve(underway, provider, modelled, &mut self.agenda, self.now_us),
             Reception::Answered { class, after_us, retry_after_us } => {
                 let error = Event::Error { request, attempt, class, retry_after_us };
                 self.agenda.at(self.now_us + after_us, error);
@@ -249,38 +268,49 @@ impl Drive<'_> {
         }
     }
 
+    /// The first one wins the race; whoever ran beside it is cancelled.
     fn first_token(&mut self, request: u64, attempt: u64) {
         let now_us = self.router_now();
         let Some(underway) = self.underway.get_mut(&request) else { return };
-        if let (true, Some(running)) = (underway.attempts == attempt, &mut underway.running) {
-            running.first_token_us = Some(self.now_us - running.started_us);
-            underway.first_token_us = Some(self.now_us - underway.request.at_us);
-            self.router.first_token(&underway.journey, now_us);
+        let place = underway.running.iter().position(|running| running.number == attempt);
+        let Some(running) = place.and_then(|place| underway.running.get_mut(place)) else { return };
+        running.first_token_us = Some(self.now_us - running.started_us);
+        underway.previous = Some(running.deployment);
+        underway.first_token_us = Some(self.now_us - underway.request.at_us);
+        self.router.first_token(&underway.journey, number(attempt), now_us);
+        let others = underway.running.iter().map(|running| running.number);
+        for loser in others.filter(|other| *other != attempt).collect::<Vec<_>>() {
+            self.end_attempt(request, loser, OutcomeClass::Cancelled, None);
+        }
+    }
+
+    fn slow(&mut self, request: u64, attempt: u64) {
+        if self.has_content(request, attempt) {
+            return;
+        }
+        if let Some(mut underway) = self.underway.remove(&request) {
+            if underway.running.iter().any(|running| running.number == attempt) {
+                self.router.hedge(&mut underway.journey, START_US + self.now_us);
+                self.follow(underway);
+            } else {
+                self.underway.insert(request, underway);
+            }
         }
     }
 
     fn silent(&mut self, request: u64, attempt: u64) {
-        if !self.has_content(request) {
+        if !self.has_content(request, attempt) {
             self.end_attempt(request, attempt, OutcomeClass::Silent, None);
         }
     }
 
-    /// As the service reports it: once content has been sent on, an end before its time is a break.
-    fn deadline(&mut self, request: u64, attempt: u64) {
-        let class = if self.has_content(request) {
-            OutcomeClass::StreamBroken
-        } else {
-            OutcomeClass::Deadline
-        };
-        self.end_attempt(request, attempt, class, None);
+    fn has_content(&self, request: u64, attempt: u64) -> bool {
+        let running = self.underway.get(&request).map(|underway| underway.running.iter());
+        let own = running.and_then(|mut running| running.find(|one| one.number == attempt));
+        own.is_some_and(|attempt| attempt.first_token_us.is_some())
     }
 
-    fn has_content(&self, request: u64) -> bool {
-        let running = self.underway.get(&request).and_then(|underway| underway.running.as_ref());
-        running.is_some_and(|attempt| attempt.first_token_us.is_some())
-    }
-
-    /// Ends the running attempt, if it is still this one, and goes on as the walk says.
+    /// Ends an attempt, if it still runs, and goes on as the walk says.
     fn end_attempt(
         &mut self,
         request: u64,
@@ -288,12 +318,12 @@ impl Drive<'_> {
         class: OutcomeClass,
         retry_after_us: Option<u64>,
     ) {
-        let current = self.underway.get(&request);
-        if !current.is_some_and(|u| u.attempts == attempt && u.running.is_some()) {
-            return;
-        }
         let Some(mut underway) = self.underway.remove(&request) else { return };
-        let Some(running) = underway.running.take() else { return };
+        let place = underway.running.iter().position(|running| running.number == attempt);
+        let Some(running) = place.map(|place| underway.running.remove(place)) else {
+            self.underway.insert(request, underway);
+            return;
+        };
         self.leave(&running, request);
         self.tally.attempt_ended(running.provider, class);
         let success = class == OutcomeClass::Success;
@@ -305,9 +335,14 @@ impl Drive<'_> {
             prompt_tokens: success.then_some(underway.request.prompt_tokens),
             completion_tokens: success.then_some(underway.request.output_tokens),
             retry_after_us,
+            delivered: running
+                .first_token_us
+                .filter(|_| underway.request.streamed)
+                .map(|_| Delivered::Text),
             ..Outcome::of(class)
         };
-        self.router.finish(&mut underway.journey, &outcome, START_US + self.now_us);
+        let now_us = self.router_now();
+        self.router.finish(&mut underway.journey, number(attempt), &outcome, now_us);
         self.follow(underway);
     }
 
@@ -320,21 +355,33 @@ impl Drive<'_> {
             Place::Slot => {
                 let next = provider.leave_slot(self.now_us);
                 if let Some(waiting) = next.and_then(|next| self.underway.get_mut(&next)) {
-                    serve(waiting, provider, &mut self.agenda, self.now_us);
+                    serve(waiting, running.provider, provider, &mut self.agenda, self.now_us);
                 }
             }
         }
     }
 }
 
-/// The running attempt has a slot: says when its tokens come.
-fn serve(underway: &mut Underway, provider: &ModelledProvider, agenda: &mut Agenda, now_us: u64) {
-    let Some(running) = &mut underway.running else { return };
+/// The walk's number of an attempt.
+fn number(attempt: u64) -> usize {
+    usize::try_from(attempt).unwrap_or(usize::MAX)
+}
+
+/// The attempt on this provider has a slot: says when its tokens come.
+fn serve(
+    underway: &mut Underway,
+    provider: usize,
+    modelled: &ModelledProvider,
+    agenda: &mut Agenda,
+    now_us: u64,
+) {
+    let mut running = underway.running.iter_mut();
+    let Some(running) = running.find(|attempt| attempt.provider == provider) else { return };
     running.place = Place::Slot;
     let model = underway.journey.decision.model_name(running.deployment);
-    let time = provider.service_time(&underway.request, model, running.luck);
-    let (request, attempt) = (underway.request.number, underway.attempts);
-    if underway.request.streamed {
+    let time = modelled.service_time(&underway.request, model, running.luck);
+    let (request, attempt) = (underway.request.number, running.number);
+    if running.streamed {
         agenda.at(now_us + time.first_token_us, Event::FirstToken { request, attempt });
     }
     agenda.at(now_us + time.end_us, Event::Answer { request, attempt });

@@ -86,6 +86,7 @@ impl Workload {
             max_tokens: kind.max_tokens,
             prompt_hash: Some(keyed(self.seed, Stream::Prompt, &[request.number]).next_u64()),
             query_class: kind.query_class,
+            plain: true,
             stream: request.streamed,
             batch_size: 1,
             quality_tier: kind.quality_tier.clone(),

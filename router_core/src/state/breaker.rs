@@ -16,6 +16,20 @@ pub struct Error {
     pub of_probe: bool,
 }
 
+/// Out after a 429 that asks for no wait at all, microseconds.
+const LEAST_OUT_US: u64 = 100_000;
+/// Least time out after the second 429 in a row, microseconds; each further one doubles it.
+const AGAIN_US: u64 = 1_000_000;
+
+/// A 429, as it was answered.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RateLimit {
+    /// How long to stay away, as it says.
+    pub retry_after_us: Option<u64>,
+    /// It is not the first one: whoever had been told to stay away tested it too soon.
+    pub again: bool,
+}
+
 /// What a breaker remembers besides its standing, which the decision reads.
 #[derive(Debug, Clone, Default)]
 pub struct Breaker {
@@ -25,6 +39,8 @@ pub struct Breaker {
     cooldowns: u32,
     /// The running cooldown began with a fault of the connection.
     connection_fault: bool,
+    /// 429s in a row after the first.
+    limited_again: u32,
 }
 
 impl Breaker {
@@ -55,8 +71,26 @@ impl Breaker {
         }
     }
 
-    /// Out until a time the provider named, or for the configured one after a 429 without.
-    pub fn rate_limited(&mut self, standing: &mut Standing, until_us: u64, now_us: u64) {
+    /// Out for the time the provider named, or for the configured one after a 429 without. In a row of
+    /// them each wait is longer, up to the longest cooldown, whatever is said.
+    pub fn rate_limited(
+        &mut self,
+        standing: &mut Standing,
+        limit: RateLimit,
+        settings: &Settings,
+        now_us: u64,
+    ) {
+        let Some(standard_us) = settings.rate_limited_us else { return };
+        self.limited_again = self.limited_again.saturating_add(u32::from(limit.again));
+        let doubled = |us: u64, times: u32| {
+            us.saturating_mul(1 << times.min(16)).min(settings.max_cooldown_us)
+        };
+        let wait_us = match (limit.retry_after_us, self.limited_again) {
+            (None, again) => doubled(standard_us, again),
+            (Some(said_us), 0) => said_us.max(LEAST_OUT_US),
+            (Some(said_us), again) => said_us.max(doubled(AGAIN_US, again - 1)),
+        };
+        let until_us = now_us.saturating_add(wait_us);
         if until_us > standing.out_until_us {
             self.connection_fault = false;
         }
@@ -70,6 +104,7 @@ impl Breaker {
                 standing.out_until_us = 0;
                 standing.recovering_since_us = now_us.max(1);
                 self.errors.clear();
+                self.limited_again = 0;
             }
             Health::Healthy if standing.recovering_since_us > 0 => {
                 standing.recovering_since_us = 0;
@@ -123,6 +158,10 @@ mod tests {
     const SECOND_US: u64 = 1_000_000;
     const START_US: u64 = 1_000 * SECOND_US;
     const PROBE: Error = Error { of_connection: false, of_probe: true };
+
+    fn after_us(us: u64) -> RateLimit {
+        RateLimit { retry_after_us: Some(us), again: false }
+    }
 
     fn after(errors: u64) -> (Breaker, Standing, Settings) {
         let (mut breaker, mut standing, settings) = <(Breaker, Standing, Settings)>::default();
@@ -223,20 +262,45 @@ mod tests {
     fn switched_off_errors_never_count() {
         let (mut breaker, mut standing, mut settings) = after(0);
         settings.allowed_fails = None;
-        breaker.rate_limited(&mut standing, START_US + 1, START_US);
+        breaker.rate_limited(&mut standing, after_us(SECOND_US), &settings, START_US);
         for n in 1..10 {
             breaker.error(&mut standing, PROBE, &settings, START_US + n);
         }
-        assert_eq!(standing.out_until_us, START_US + 1);
+        assert_eq!(standing.out_until_us, START_US + SECOND_US);
     }
 
     #[test]
     fn a_rate_limit_never_shortens_a_cooldown() {
-        let (mut breaker, mut standing, _) = after(4);
+        let (mut breaker, mut standing, settings) = after(4);
         let until = standing.out_until_us;
-        breaker.rate_limited(&mut standing, START_US + SECOND_US, START_US);
+        breaker.rate_limited(&mut standing, after_us(SECOND_US), &settings, START_US);
         assert_eq!(standing.out_until_us, until);
-        breaker.rate_limited(&mut standing, until + SECOND_US, START_US);
+        breaker.rate_limited(&mut standing, after_us(SECOND_US), &settings, until);
         assert_eq!(standing.out_until_us, until + SECOND_US);
+    }
+
+    #[test]
+    fn a_row_of_rate_limits_backs_off_until_something_is_delivered() {
+        for (said_us, expected) in [
+            (Some(0), [LEAST_OUT_US, SECOND_US, 2 * SECOND_US, 4 * SECOND_US]),
+            (Some(3 * SECOND_US), [3, 3, 3, 4].map(|seconds| seconds * SECOND_US)),
+            (None, [60, 120, 240, 300].map(|seconds| seconds * SECOND_US)),
+        ] {
+            let (mut breaker, mut standing, settings) = after(0);
+            let mut now = START_US;
+            let mut limited = |again: bool, now: u64, standing: &mut Standing| {
+                let limit = RateLimit { retry_after_us: said_us, again };
+                breaker.rate_limited(standing, limit, &settings, now);
+                standing.out_until_us - now
+            };
+            for (place, wait_us) in expected.into_iter().enumerate() {
+                assert_eq!(limited(place > 0, now, &mut standing), wait_us, "{said_us:?} {place}");
+                now = standing.out_until_us;
+            }
+            breaker.alive(&mut standing, &settings, now);
+            let limit = RateLimit { retry_after_us: said_us, again: false };
+            breaker.rate_limited(&mut standing, limit, &settings, now);
+            assert_eq!(standing.out_until_us - now, expected[0], "{said_us:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One deployment's live state: requests under way and waiting, measured times and success, and its
 //! breaker. Rate limits, missing models, slowness and 5xx are counted here (R13).
 
-use super::breaker::{Breaker, Error};
+use super::breaker::{Breaker, Error, RateLimit};
 use super::waiting::WaitingList;
 use super::window::{Outcomes, Samples};
 use crate::outcome::{Blame, Outcome, OutcomeClass};
@@ -32,8 +32,12 @@ struct Memory {
 
 /// How one request stood when it ended.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // independent marks of one request
 pub struct Ended {
+    /// Asked for as a stream.
     pub stream: bool,
+    /// The caller waited for the whole answer.
+    pub whole: bool,
     /// Since its slot was taken, microseconds.
     pub age_us: u64,
     /// Its first token was told of while it ran.
@@ -128,7 +132,7 @@ impl DeploymentState {
                 measured.first_token = self.memory.first_token.percentiles();
             }
         }
-        if !ended.stream && outcome.class == OutcomeClass::Success {
+        if ended.whole && outcome.class == OutcomeClass::Success {
             let total_us = if outcome.total_us > 0 { outcome.total_us } else { ended.age_us };
             self.memory.whole.push(total_us, now_us);
             measured.whole = self.memory.whole.percentiles();
@@ -158,8 +162,8 @@ impl DeploymentState {
         self.memory.breaker.reached(&mut self.figures.standing, now_us);
     }
 
-    pub fn rate_limited(&mut self, until_us: u64, now_us: u64) {
-        self.memory.breaker.rate_limited(&mut self.figures.standing, until_us, now_us);
+    pub fn rate_limited(&mut self, limit: RateLimit, settings: &Settings, now_us: u64) {
+        self.memory.breaker.rate_limited(&mut self.figures.standing, limit, settings, now_us);
     }
 
     /// Whether the provider says that the model is loaded; believed until `until_us`.

@@ -16,10 +16,12 @@ mod window;
 
 use rustc_hash::FxHashMap;
 
+use crate::hold::Hold;
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
 use crate::view::{DeploymentFigures, Patience, ProviderFigures};
+use breaker::RateLimit;
 use deployment::{DeploymentState, Ended};
 use experiments::{Bound, Experiments};
 use permits::{Gone, Permits, Probes, Reported, Reservation};
@@ -33,8 +35,6 @@ pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
 
 /// Names of models kept from providers' lists.
 const MOST_LISTED: usize = 10_000;
-/// Out after a 429 that asks for no wait at all, microseconds.
-const LEAST_OUT_US: u64 = 100_000;
 
 /// Where the entries of one table stand in the state.
 #[derive(Debug, Default)]
@@ -62,7 +62,10 @@ pub struct Claim {
     pub provider: ProviderId,
     pub deployment: DeploymentId,
     pub expires_us: u64,
+    /// Asked for as a stream, so that its first token can be told of.
     pub stream: bool,
+    /// The caller waits for the whole answer, however it is asked for.
+    pub whole: bool,
     /// Its first token and end will be told of as they happen, so its wait can count. A `Route`
     /// caller tells of both only at the end.
     pub watched: bool,
@@ -167,6 +170,7 @@ impl State {
             begun_us: now_us,
             expires_us: claim.expires_us,
             stream: claim.stream,
+            whole: claim.whole,
             first_token_seen: false,
             probes: Probes {
                 deployment: deployment_state.reserve(settings, now_us),
@@ -237,19 +241,18 @@ impl State {
         };
         let ended = Ended {
             stream: reservation.stream,
+            whole: reservation.whole,
             age_us: now_us.saturating_sub(reservation.begun_us),
             first_token_seen: reservation.first_token_seen,
             probed: reservation.probes.deployment,
         };
         state.learn(outcome, ended, settings, now_us);
         provider.learn(outcome.class, reservation.probes.provider, settings, now_us);
-        let limited = outcome.class == OutcomeClass::RateLimited;
-        if let Some(standard_us) = settings.rate_limited_us.filter(|_| limited) {
-            // For as long as it says, else for the configured time (R13).
-            let out_us = outcome.retry_after_us.unwrap_or(standard_us);
-            let until_us = now_us.saturating_add(out_us.max(LEAST_OUT_US));
-            state.rate_limited(until_us, now_us);
-            provider.rate_limited(deployment, until_us, settings, now_us);
+        if outcome.class == OutcomeClass::RateLimited {
+            let retry_after_us = outcome.retry_after_us;
+            let limit = RateLimit { retry_after_us, again: reservation.probes.deployment };
+            state.rate_limited(limit, settings, now_us);
+            provider.rate_limited(deployment, retry_after_us, settings, now_us);
         }
     }
 
@@ -299,13 +302,21 @@ impl State {
         }
     }
 
+    /// What an operator wants of a provider from now on; `None` puts it back into use.
+    pub fn hold(&mut self, provider: usize, hold: Option<Hold>) {
+        if let Some(state) = self.providers.get_mut(provider) {
+            state.hold(hold);
+        }
+    }
+
     /// Whether a provider or one of these deployments of it cools down after faults of the connection,
-    /// which an active probe may end.
+    /// which an active probe may end. None is sent to one that an operator holds.
     #[must_use]
     pub fn may_be_probed(&self, provider: usize, deployments: &[usize], now_us: u64) -> bool {
-        let whole = self.providers.get(provider).is_some_and(|state| state.may_be_probed(now_us));
+        let Some(whole) = self.providers.get(provider) else { return false };
         let mut parts = deployments.iter().filter_map(|slot| self.deployments.get(*slot));
-        whole || parts.any(|state| state.may_be_probed(now_us))
+        whole.figures.held(now_us).is_none()
+            && (whole.may_be_probed(now_us) || parts.any(|state| state.may_be_probed(now_us)))
     }
 
     /// An active probe got through to a provider.

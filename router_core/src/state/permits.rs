@@ -17,6 +17,7 @@ pub struct Reservation {
     pub begun_us: u64,
     pub expires_us: u64,
     pub stream: bool,
+    pub whole: bool,
     /// Its first token has been told of.
     pub first_token_seen: bool,
     pub probes: Probes,
@@ -150,6 +151,7 @@ mod tests {
             begun_us: 0,
             expires_us,
             stream: false,
+            whole: true,
             first_token_seen: false,
             probes: Probes::default(),
         }

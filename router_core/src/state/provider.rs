@@ -1,8 +1,9 @@
 //! One provider's live state: slots in use, saturation, what it says of itself, and its breaker. Errors
 //! that stop every request to a provider alike are counted here (R13).
 
-use super::breaker::{Breaker, Error};
+use super::breaker::{Breaker, Error, RateLimit};
 use super::window::WINDOW_US;
+use crate::hold::Hold;
 use crate::outcome::{Blame, OutcomeClass};
 use crate::settings::Settings;
 use crate::view::{Health, ProviderFigures, Reported};
@@ -83,7 +84,7 @@ impl ProviderState {
     pub fn rate_limited(
         &mut self,
         deployment: usize,
-        until_us: u64,
+        retry_after_us: Option<u64>,
         settings: &Settings,
         now_us: u64,
     ) {
@@ -91,7 +92,8 @@ impl ProviderState {
         let elsewhere = self.rate_limited.is_some_and(|(who, at)| who != deployment && recent(at));
         let half_open = self.figures.standing.health(settings, now_us) == Health::HalfOpen;
         if elsewhere || half_open {
-            self.breaker.rate_limited(&mut self.figures.standing, until_us, now_us);
+            let limit = RateLimit { retry_after_us, again: true };
+            self.breaker.rate_limited(&mut self.figures.standing, limit, settings, now_us);
         }
         self.rate_limited = Some((deployment, now_us));
     }
@@ -111,8 +113,14 @@ impl ProviderState {
         self.load_changed(now_us);
     }
 
-    /// Drops what the provider said of itself once it is too old.
+    /// What an operator wants of it from now on; `None` puts it back into use.
+    pub fn hold(&mut self, hold: Option<Hold>) {
+        self.figures.hold = hold.map(Box::new);
+    }
+
+    /// Drops a hold whose time is over, and what the provider said of itself once it is too old.
     pub fn forget(&mut self, now_us: u64) {
+        self.figures.hold.take_if(|hold| hold.is_over(now_us));
         if self.figures.reported.until_us > 0 && self.figures.reported.until_us <= now_us {
             self.figures.reported = Reported::default();
             self.load_changed(now_us);
@@ -128,8 +136,8 @@ impl ProviderState {
         self.breaker.reached(&mut self.figures.standing, now_us);
     }
 
-    pub fn restore(&mut self, figures: ProviderFigures) {
-        self.figures = figures;
+    pub fn restore(&mut self, figures: &ProviderFigures) {
+        self.figures.clone_from(figures);
         // What it reported is as fresh as whoever wrote the figures says.
         self.load_changed(0);
     }

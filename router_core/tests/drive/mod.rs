@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use router_core::facts::Facts;
 use router_core::outcome::Outcome;
 use router_core::router::{Journey, NextStep, Router};
 use router_core::table::Table;
@@ -29,8 +30,12 @@ impl Drive {
     }
 
     pub fn begin(&mut self, model: &str, within_us: u64) -> Journey {
+        self.begin_with(&asking(model), within_us)
+    }
+
+    pub fn begin_with(&mut self, facts: &Facts, within_us: u64) -> Journey {
         let deadline_us = self.now_us + within_us;
-        self.router.begin(&asking(model), self.now_us, 7, deadline_us).expect("a decision")
+        self.router.begin(facts, self.now_us, 7, deadline_us).expect("a decision")
     }
 
     /// Notes the current step, and every one after it until the next try or the end.
@@ -43,8 +48,14 @@ impl Drive {
         }
     }
 
+    /// Ends the attempt begun last.
     pub fn finish(&mut self, journey: &mut Journey, outcome: &Outcome) {
-        self.router.finish(journey, outcome, self.now_us);
+        let NextStep::Try { number, .. } = journey.step else { panic!("{:?}", journey.step) };
+        self.finish_attempt(journey, number, outcome);
+    }
+
+    pub fn finish_attempt(&mut self, journey: &mut Journey, number: usize, outcome: &Outcome) {
+        self.router.finish(journey, number, outcome, self.now_us);
         self.settle(journey);
     }
 
@@ -54,6 +65,7 @@ impl Drive {
             NextStep::Try { deployment, .. } => {
                 self.router.table().deployments.get(*deployment).id.clone()
             }
+            NextStep::Await => "await".to_owned(),
             NextStep::Wait { us } if JITTER_US.contains(us) => "jitter".to_owned(),
             NextStep::Wait { us } if POLL_US.contains(us) => "poll".to_owned(),
             NextStep::Wait { us } => format!("wait {us}"),

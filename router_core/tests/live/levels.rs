@@ -23,9 +23,9 @@ fn fleet() -> Value {
 #[test]
 fn four_errors_of_a_class_take_out_the_deployment_or_the_provider_or_nothing() {
     use OutcomeClass::{
-        Cancelled, ConnectionReset, ContentPolicy, ContextLength, Deadline, InvalidRequest,
-        ModelMissing, RateLimited, ServerError, Silent, StreamBroken, Success, Unauthorized,
-        Unavailable, Unreachable,
+        Cancelled, ConnectionReset, ContentPolicy, ContextLength, Deadline, Diverged,
+        InvalidRequest, ModelMissing, RateLimited, ServerError, Silent, StreamBroken, Success,
+        Unauthorized, Unavailable, Unreachable,
     };
     // Whether the deployment and the provider are out, and where the next request goes.
     let nothing = (false, false, "m@a");
@@ -47,6 +47,7 @@ fn four_errors_of_a_class_take_out_the_deployment_or_the_provider_or_nothing() {
         (Cancelled, nothing),
         (StreamBroken, deployment),
         (Deadline, nothing),
+        (Diverged, nothing),
     ];
     assert!(OutcomeClass::NAMES.iter().all(|(class, _)| table.iter().any(|row| row.0 == *class)));
     for (class, expected) in table {

@@ -212,7 +212,7 @@ fn the_loaded_go_before_the_cold_until_the_word_is_old_or_a_first_token_came() {
         let facts = only("m", "m@a");
         let (now_us, seed) = (fleet.now_us, fleet.seed);
         let journey = fleet.router.begin(&facts, now_us, seed, now_us + 30 * SECOND_US).unwrap();
-        fleet.router.first_token(&journey, now_us + SECOND_US);
+        fleet.router.first_token(&journey, 1, now_us + SECOND_US);
         assert_eq!(fleet.figure("deployments", "m@a", "cold"), false, "it just answered");
     }
 }

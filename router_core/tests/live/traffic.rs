@@ -131,12 +131,13 @@ impl Traffic {
             self.turn_clock(at_us);
             match event {
                 Event::FirstToken(whole_us) => {
-                    self.router.first_token(&journey, at_us);
+                    self.router.first_token(&journey, begun(&journey), at_us);
                     let end = Outcome::of(OutcomeClass::Success);
                     self.later(at_us + whole_us, journey, Event::End(end));
                 }
                 Event::End(outcome) => {
-                    self.router.finish(&mut journey, &outcome, at_us);
+                    let number = begun(&journey);
+                    self.router.finish(&mut journey, number, &outcome, at_us);
                     self.follow(journey);
                 }
                 Event::Resume => {
@@ -171,7 +172,7 @@ impl Traffic {
                 self.attempt(journey, &provider);
             }
             NextStep::Wait { us } => self.later(self.now_us + us, journey, Event::Resume),
-            NextStep::Done | NextStep::Fail { .. } => {}
+            NextStep::Await | NextStep::Done | NextStep::Fail { .. } => {}
         }
     }
 
@@ -195,5 +196,13 @@ impl Traffic {
             Behaviour::Hangs => (DEADLINE_US, Event::End(Outcome::of(OutcomeClass::Deadline))),
         };
         self.later(self.now_us + after_us, journey, event);
+    }
+}
+
+/// The number of the attempt a journey began last.
+fn begun(journey: &Journey) -> usize {
+    match journey.step {
+        NextStep::Try { number, .. } => number,
+        ref other => panic!("nothing runs: {other:?}"),
     }
 }

@@ -54,7 +54,7 @@ fn the_router_alone_spreads_eight_over_both_and_takes_every_slot_back() {
     assert!(journeys.iter().all(|journey| matches!(journey.step, NextStep::Try { .. })));
     assert_eq!(router.in_flight(), [("a", 4), ("b", 4)]);
     for journey in &mut journeys {
-        router.finish(journey, &Outcome::of(OutcomeClass::Success), 2_000_000);
+        router.finish(journey, 1, &Outcome::of(OutcomeClass::Success), 2_000_000);
     }
     assert_eq!(router.in_flight(), [("a", 0), ("b", 0)]);
 }
@@ -166,7 +166,7 @@ fn a_full_queue_answers_503_and_a_rate_limit_429() {
 }
 
 #[test]
-fn only_streams_have_a_limit_to_their_first_token() {
+fn what_is_asked_for_as_a_stream_has_a_limit_to_its_first_token() {
     let hanging = |streamed: f64| {
         json!({
             "duration_s": 5,
@@ -177,8 +177,13 @@ fn only_streams_have_a_limit_to_their_first_token() {
     let streamed = run(&hanging(1.0), "round_robin");
     assert_eq!(streamed.failed, 0);
     assert!(streamed.providers[0].outcomes["silent"] > 0);
+    // A whole answer is asked for as a stream too, unless its provider should not be.
     let whole = run(&hanging(0.0), "round_robin");
-    assert!(whole.providers[0].outcomes["deadline"] > 0);
+    assert!(whole.providers[0].outcomes["silent"] > 0);
+    let mut config = pair();
+    config["providers"]["a"]["stream_whole_answers"] = json!(false);
+    let direct = simulation(&config, &hanging(0.0), None).run("round_robin");
+    assert!(direct.providers[0].outcomes["deadline"] > 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from router_service.connectors.documents import Document, as_object, as_text, dump
+from router_service.connectors.retry_after import stated_wait_s
 from router_service.types import OutcomeClass
 
 CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
@@ -58,10 +59,14 @@ class ErrorDetail:
     message: str
     codes: frozenset[str] = frozenset()
     status: int | None = None
+    retry_after_s: float | None = None
 
 
 def read_error(document: object) -> ErrorDetail | None:
-    """The error `document` holds, in the shapes of OpenAI, vLLM and Ollama; None if it is none."""
+    """The error `document` holds, in the shapes of OpenAI, vLLM and Ollama; None if it is none.
+
+    Raises ValueError for one that cannot be told in words.
+    """
     outer = as_object(document)
     error = outer.get("error")
     if not error and "error" in (outer.get("object"), outer.get("type")):
@@ -69,9 +74,13 @@ def read_error(document: object) -> ErrorDetail | None:
     if not error:
         return None
     if not isinstance(error, dict):
-        return ErrorDetail(as_text(error) or as_text(str(error)), status=_status_in(outer))
+        words = as_text(error) or dump(error).decode("ascii")
+        return ErrorDetail(words, status=_status_in(outer), retry_after_s=stated_wait_s(outer))
     message = as_text(error.get("message")) or dump(error).decode("ascii")
-    return ErrorDetail(message, _codes_in(error), _status_in(error) or _status_in(outer))
+    status = _status_in(error) or _status_in(outer)
+    wait = stated_wait_s(error)
+    wait = stated_wait_s(outer) if wait is None else wait
+    return ErrorDetail(message, _codes_in(error), status, wait)
 
 
 def classify(status: int, detail: ErrorDetail) -> OutcomeClass:

@@ -5,20 +5,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Protocol, TypeVar
 
 import aiohttp
 from multidict import CIMultiDict
 
+from router_service.connectors.assembler import Assembler
 from router_service.connectors.credentials import Credential
 from router_service.connectors.decoder import StreamDecoder
 from router_service.connectors.documents import parse
 from router_service.connectors.exchange import MAX_ERROR_BODY, Exchange
 from router_service.connectors.failures import JSON_TYPE, Failures
 from router_service.connectors.load_signals import MAX_SIGNALS, SignalPage
+from router_service.connectors.repetition import without_repetition
 from router_service.errors import InvalidRequest, UpstreamError
 from router_service.types import (
+    Delta,
     Event,
+    Finished,
     Limits,
     LoadSignals,
     Operation,
@@ -49,8 +54,11 @@ class WireProtocol(Protocol):
     signal_pages: tuple[SignalPage, ...]
     """Where such servers tell of their load, the most telling first."""
 
-    def request(self, call: UpstreamCall) -> tuple[str, bytes]:
-        """Path below the base URL, and body. Raises UpstreamError, InvalidRequest or ValueError."""
+    def request(self, call: UpstreamCall, *, ask_usage: bool = True) -> tuple[str, bytes]:
+        """Path below the base URL, and body. Raises UpstreamError, InvalidRequest or ValueError.
+
+        `ask_usage`: ask for usage in an assembled answer, where that has to be asked for.
+        """
 
     def decoder(self, call: UpstreamCall) -> StreamDecoder: ...
 
@@ -79,35 +87,35 @@ class HttpConnector:
         self._credential = credential
         self._failures = failures
         self._max_whole = max_whole
+        self._ask_usage = True
         self.malformed_events = 0
         """Stream events skipped because they could not be read, since the start."""
 
     async def events(self, call: UpstreamCall) -> AsyncGenerator[Event, None]:
         """See types.Connector."""
-        exchange = Exchange(self._failures, call.limits, stream=call.stream)
+        exchange = Exchange(self._failures, call.limits, stream=call.streamed)
         try:
             await self._send(exchange, call)
             yield Started(exchange.status)
-            if not call.stream:
+            if not call.streamed or self._came_whole(exchange, call):
                 yield await self._whole(exchange, call)
                 return
-            decoder = self._protocol.decoder(call)
             await self._check_stream_type(exchange)
-            try:
-                while not decoder.ended and (data := await self._next(exchange, decoder)):
-                    for delta in decoder.feed(data):
-                        yield delta
-                for delta in decoder.flush():
+            decoder = self._protocol.decoder(call)
+            decoder.headers = exchange.headers
+            assembler = None if call.stream else Assembler(call.operation, self._max_whole)
+            async with aclosing(self._deltas(exchange, decoder)) as deltas:
+                async for delta in deltas:
+                    if assembler is not None:
+                        self._add(assembler, delta)
                     yield delta
-            finally:
-                self.malformed_events += decoder.malformed
             finished = decoder.finished()
             if finished is None:
                 raise self._failures.cut(
                     "the stream ended without a finish reason", content_seen=decoder.content_seen
                 )
             await exchange.drain()
-            yield finished
+            yield finished if assembler is None else self._assembled(assembler, finished)
         finally:
             exchange.close()
 
@@ -153,9 +161,19 @@ class HttpConnector:
 
     async def _send(self, exchange: Exchange, call: UpstreamCall) -> None:
         try:
+            await self._post(exchange, call, ask_usage=self._ask_usage)
+        except UpstreamError as error:
+            if not (self._ask_usage and _refuses_usage(call, error)):
+                raise
+            await self._post(exchange, call, ask_usage=False)
+            # Only now is it sure that this was the reason.
+            self._ask_usage = False
+
+    async def _post(self, exchange: Exchange, call: UpstreamCall, *, ask_usage: bool) -> None:
+        try:
             if call.stream and call.operation is Operation.EMBEDDING:
                 raise InvalidRequest('embeddings are never streamed; leave out "stream"', "stream")
-            path, body = self._protocol.request(call)
+            path, body = self._protocol.request(call, ask_usage=ask_usage)
         except (InvalidRequest, ValueError) as error:
             raise self._failures.of(OutcomeClass.INVALID_REQUEST, str(error), status=400) from error
         headers = self._headers(call.headers)
@@ -190,12 +208,18 @@ class HttpConnector:
             headers["Authorization"] = f"Bearer {self._credential.key}"
         return headers
 
+    def _came_whole(self, exchange: Exchange, call: UpstreamCall) -> bool:
+        """Whether a server that was asked for a stream sent what the caller wants anyway."""
+        asked = self._protocol.stream_types
+        return not call.stream and exchange.content_type == JSON_TYPE and JSON_TYPE not in asked
+
     async def _whole(self, exchange: Exchange, call: UpstreamCall) -> Whole:
         body = await exchange.whole(self._max_whole)
         try:
-            if (failure := self._failures.in_band(parse(body), content_seen=False)) is not None:
+            if (failure := self._in_band(exchange, body)) is not None:
                 raise failure
-            return self._protocol.whole(call, body)
+            whole = self._protocol.whole(call, body)
+            return whole if call.prefill is None else without_repetition(whole, call.prefill)
         except ValueError as error:
             raise self._failures.unreadable(str(error)) from error
 
@@ -204,12 +228,38 @@ class HttpConnector:
         if found is None or found in self._protocol.stream_types:
             return
         try:
-            document = parse(await exchange.whole(MAX_ERROR_BODY))
+            failure = self._in_band(exchange, await exchange.whole(MAX_ERROR_BODY))
         except ValueError:
-            document = None
-        raise self._failures.in_band(document, content_seen=False) or self._failures.unreadable(
-            f"a stream was asked for, {found} came"
-        )
+            failure = None
+        raise failure or self._failures.unreadable(f"a stream was asked for, {found} came")
+
+    def _in_band(self, exchange: Exchange, body: bytes) -> UpstreamError | None:
+        """The error that a whole body is, if it is one. Raises ValueError for what is no JSON."""
+        return self._failures.in_band(parse(body), exchange.headers, content_seen=False)
+
+    async def _deltas(
+        self, exchange: Exchange, decoder: StreamDecoder
+    ) -> AsyncGenerator[Delta, None]:
+        try:
+            while not decoder.ended and (data := await self._next(exchange, decoder)):
+                for delta in decoder.feed(data):
+                    yield delta
+            for delta in decoder.flush():
+                yield delta
+        finally:
+            self.malformed_events += decoder.malformed
+
+    def _add(self, assembler: Assembler, delta: Delta) -> None:
+        try:
+            assembler.add(delta.raw)
+        except ValueError as error:
+            raise self._failures.unreadable(str(error)) from error
+
+    def _assembled(self, assembler: Assembler, finished: Finished) -> Whole:
+        try:
+            return assembler.whole(finished)
+        except ValueError as error:
+            raise self._failures.unreadable(str(error)) from error
 
     async def _next(self, exchange: Exchange, decoder: StreamDecoder) -> bytes:
         exchange.flowing = decoder.content_seen
@@ -220,3 +270,9 @@ class HttpConnector:
             if decoder.finished() is None:
                 raise
             return b""
+
+
+def _refuses_usage(call: UpstreamCall, error: UpstreamError) -> bool:
+    """Whether a server knows no stream_options, by which usage in a stream is asked for."""
+    named = b"stream_options" in (error.body or b"")
+    return not call.stream and error.status in (400, 422) and named

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from router_service.connectors.documents import Document, parse_object
 from router_service.connectors.failures import Failures
 from router_service.connectors.lines import LineTooLong
-from router_service.types import Delta, Finished
+from router_service.connectors.repetition import Repetition
+from router_service.types import Delta, Finished, Prefill
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +28,14 @@ class PayloadParser(Protocol):
 class StreamDecoder(ABC):
     """One stream on its way through. Feed bytes until `ended` or end of file, then flush."""
 
-    def __init__(self, parser: PayloadParser, failures: Failures) -> None:
+    def __init__(
+        self, parser: PayloadParser, failures: Failures, prefill: Prefill | None = None
+    ) -> None:
         self._parser = parser
         self._failures = failures
+        self._repetition = Repetition(prefill or Prefill("", 0))
+        self.headers: Mapping[str, str] = {}
+        """Of the answer: they may say when to try again."""
         self.content_seen = False
         self.ended = False
         """The protocol's own end mark was seen; what follows does not matter."""
@@ -41,8 +47,9 @@ class StreamDecoder(ABC):
         return self._decode(self._parser.feed(data))
 
     def flush(self) -> Iterator[Delta]:
-        """What the parser still holds at the end of the stream. Raises as feed does."""
-        return self._decode(self._parser.finish())
+        """What is still held at the end of the stream. Raises as feed does."""
+        yield from self._decode(self._parser.finish())
+        yield from self._passed_on(self._repetition.flush())
 
     @abstractmethod
     def finished(self) -> Finished | None:
@@ -64,16 +71,20 @@ class StreamDecoder(ABC):
                 if self._is_end_mark(payload):
                     self.ended = True
                     return
-                for delta in self._chunks(payload):
-                    self.content_seen = self.content_seen or delta.content
-                    yield delta
+                for chunk in self._chunks(payload):
+                    yield from self._passed_on(self._repetition.take(chunk))
         except LineTooLong as error:
             raise self._failures.cut(str(error), content_seen=self.content_seen) from error
+
+    def _passed_on(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
+        for delta in deltas:
+            self.content_seen = self.content_seen or delta.content
+            yield delta
 
     def _chunks(self, payload: bytes) -> Iterable[Delta]:
         try:
             document = parse_object(payload)
-            failure = self._failures.in_band(document, content_seen=self.content_seen)
+            failure = self._failures.in_band(document, self.headers, content_seen=self.content_seen)
             if failure is None:
                 return self._translate(document, payload)
         except ValueError as error:

@@ -10,11 +10,23 @@ from router_service.types import Usage
 
 Document = dict[str, Any]
 
+# What is no number, as some servers write it, reads as null, so that all we write is JSON.
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def parse(raw: bytes) -> Any:
     """The JSON value in `raw`. Raises ValueError for anything else, however deeply nested."""
     try:
-        return json.loads(raw)
+        return _DECODER.decode(raw.decode(json.detect_encoding(raw), "surrogatepass"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def raw_value(text: str, at: int) -> tuple[Any, int]:
+    """The JSON value that begins at this character, and where it ends. Raises ValueError."""
+    try:
+        return _DECODER.raw_decode(text, at)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -28,8 +40,12 @@ def parse_object(raw: bytes) -> Document:
 
 
 def dump(value: Any) -> bytes:
-    """Compact JSON; ASCII only, so that lone surrogates survive."""
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    """Compact JSON; ASCII only, so that lone surrogates survive. Raises ValueError for a value
+    nested too deeply or a number without end."""
+    try:
+        return _ENCODER.encode(value).encode("ascii")
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def as_object(value: object) -> Document:

@@ -43,7 +43,8 @@ class Exchange:
     """One request and its answer. Close it however it ends; that frees the connection at once.
 
     Time counts from here. A stream must bring its first content within `first_token`, then bytes at
-    least every `idle`; a whole answer may take `total`, but must not pause once it has begun.
+    least every `idle`; a whole answer may take `total`, but must not pause once it has begun. All
+    of it must be in within `attempt`, where that is set.
     """
 
     def __init__(self, failures: Failures, limits: Limits, *, stream: bool) -> None:
@@ -61,6 +62,7 @@ class Exchange:
             OutcomeClass.DEADLINE,
             f"the request's deadline passed; {limits.total:g} s were left for this attempt",
         )
+        self._began = now
         self._response: aiohttp.ClientResponse | None = None
         self.flowing = False
         """Content has begun to come. The connector sets this for streams, whole() for itself."""
@@ -74,6 +76,11 @@ class Exchange:
     @property
     def status(self) -> int:
         return self._answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in any case."""
+        return self._answer.headers
 
     @property
     def content_type(self) -> str | None:
@@ -90,7 +97,11 @@ class Exchange:
         headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> None:
-        """Send the request and wait for a successful status line. Raises UpstreamError."""
+        """Send the request and wait for a successful status line. Raises UpstreamError.
+
+        A second call sends another within the same limits.
+        """
+        self.close()
         self._response = await self._within_limits(
             session.request(
                 method,
@@ -136,15 +147,19 @@ class Exchange:
             self._response.close()
 
     def _bound(self) -> Bound:
-        soft = self._total
+        bounds = [self._total]
+        broken = OutcomeClass.SILENT
         if self.flowing:
             broken = OutcomeClass.STREAM_BROKEN if self._stream else OutcomeClass.SILENT
             idle = self._limits.idle
             now = asyncio.get_running_loop().time()
-            soft = Bound(now + idle, broken, f"nothing came for {idle:g} s")
+            bounds.append(Bound(now + idle, broken, f"nothing came for {idle:g} s"))
         elif self._stream:
-            soft = self._first_token
-        return min(self._total, soft, key=lambda bound: bound.at)
+            bounds.append(self._first_token)
+        if (attempt := self._limits.attempt) is not None:
+            words = f"the attempt took longer than {attempt:g} s"
+            bounds.append(Bound(self._began + attempt, broken, words))
+        return min(bounds, key=lambda bound: bound.at)
 
     async def _within_limits(self, work: Awaitable[T]) -> T:
         bound = self._bound()

@@ -49,22 +49,22 @@ class Failures:
         body = self._redact(body)
         detail = _detail_of(body)
         outcome_class = classify(status, detail)
-        wait = None
-        if outcome_class in (OutcomeClass.RATE_LIMITED, OutcomeClass.UNAVAILABLE):
-            wait = retry_after_s(headers, self._wall_s())
         return UpstreamError(
             outcome_class,
             f"{self.provider_id} answered {status}: {_excerpt(detail.message)}",
             status=status,
             body=body,
             content_type=headers.get("content-type"),
-            retry_after_s=wait,
+            retry_after_s=self._wait(outcome_class, detail, headers),
         )
 
-    def in_band(self, document: object, *, content_seen: bool) -> UpstreamError | None:
+    def in_band(
+        self, document: object, headers: Mapping[str, str], *, content_seen: bool
+    ) -> UpstreamError | None:
         """The error a 200 answer holds, or None if `document` is no error.
 
-        After content it is a broken stream whatever its code, since nothing can be tried again.
+        After content it is a broken stream whatever its code. Raises ValueError for an error that
+        cannot be told in words.
         """
         if (detail := read_error(document)) is None:
             return None
@@ -77,6 +77,7 @@ class Failures:
             status=status,
             body=self._redact(dump(document)),
             content_type=JSON_TYPE,
+            retry_after_s=self._wait(outcome_class, detail, headers),
         )
 
     def unreadable(self, words: str) -> UpstreamError:
@@ -101,6 +102,16 @@ class Failures:
         if isinstance(error, aiohttp.ClientResponseError) and not content_seen:
             return self.unreadable("it is not HTTP")
         return self.cut(f"connection lost ({_reason(error)})", content_seen=content_seen)
+
+    def _wait(
+        self, outcome_class: OutcomeClass, detail: ErrorDetail, headers: Mapping[str, str]
+    ) -> float | None:
+        """Seconds until another try makes sense, where the error's class has such a time."""
+        if outcome_class not in (OutcomeClass.RATE_LIMITED, OutcomeClass.UNAVAILABLE):
+            return None
+        if detail.retry_after_s is not None:
+            return detail.retry_after_s
+        return retry_after_s(headers, self._wall_s())
 
     def _redact(self, text: bytes) -> bytes:
         return text.replace(self._key.encode(), b"[redacted]") if self._key else text

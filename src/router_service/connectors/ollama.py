@@ -32,17 +32,22 @@ class OllamaProtocol:
         self._failures = failures
         self._wall_s = wall_s
 
-    def request(self, call: UpstreamCall) -> tuple[str, bytes]:
+    def request(self, call: UpstreamCall, *, ask_usage: bool = True) -> tuple[str, bytes]:
         body = parse_object(call.body)
         translate = ollama_request.TRANSLATIONS[call.operation]
         translated = translate(body) | {"model": call.upstream_model}
         if call.operation is not Operation.EMBEDDING:
-            translated["stream"] = call.stream
+            translated["stream"] = call.streamed
+            if call.prefill is not None:
+                ollama_request.go_on(translated, call.operation, call.prefill)
         return PATHS[call.operation], dump(translated)
 
     def decoder(self, call: UpstreamCall) -> StreamDecoder:
         return ollama_answer.OllamaDecoder(
-            self._failures, self._writer(call), include_usage=_wants_usage(call.body)
+            self._failures,
+            self._writer(call),
+            include_usage=not call.stream or _wants_usage(call.body),
+            prefill=call.prefill,
         )
 
     def whole(self, call: UpstreamCall, body: bytes) -> Whole:

@@ -22,7 +22,7 @@ from router_service.connectors.documents import (
 )
 from router_service.connectors.failures import Failures
 from router_service.connectors.ndjson import NdjsonParser
-from router_service.types import Delta, Finished, Usage, Whole
+from router_service.types import Delta, Finished, Prefill, Usage, Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +138,15 @@ class CompletionWriter(Writer):
 class OllamaDecoder(StreamDecoder):
     """Follows one stream of /api/chat or /api/generate to its `done`."""
 
-    def __init__(self, failures: Failures, writer: Writer, *, include_usage: bool) -> None:
-        super().__init__(NdjsonParser(), failures)
+    def __init__(
+        self,
+        failures: Failures,
+        writer: Writer,
+        *,
+        include_usage: bool,
+        prefill: Prefill | None = None,
+    ) -> None:
+        super().__init__(NdjsonParser(), failures, prefill)
         self._writer = writer
         self._include_usage = include_usage
         self._first = True

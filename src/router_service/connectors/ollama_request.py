@@ -6,9 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from router_service.connectors.documents import Document, as_list, as_object, parse_object
+from router_service.connectors.documents import (
+    Document,
+    as_count,
+    as_list,
+    as_object,
+    parse_object,
+)
+from router_service.connectors.prefill import assistant_message, check_messages, lowered
 from router_service.errors import InvalidRequest
-from router_service.types import Operation
+from router_service.types import Operation, Prefill
 
 OPTIONS = {
     "temperature": "temperature",
@@ -84,6 +91,23 @@ TRANSLATIONS: dict[Operation, Callable[[Document], Document]] = {
     Operation.COMPLETION: completion,
     Operation.EMBEDDING: embedding,
 }
+
+
+def go_on(translated: Document, operation: Operation, prefill: Prefill) -> None:
+    """Make a translated chat or completion go on from the prefill. Raises InvalidRequest."""
+    if operation is Operation.CHAT:
+        check_messages(translated["messages"])
+        translated["messages"].append(assistant_message(prefill))
+    elif translated.get("raw") is True:
+        translated["prompt"] += prefill.text
+    else:
+        raise InvalidRequest(
+            "raw: without it Ollama takes a prompt for a whole question, not for a beginning",
+            "raw",
+        )
+    options = as_object(translated.get("options"))
+    if limit := as_count(options.get("num_predict")):
+        options["num_predict"] = lowered(limit, prefill)
 
 
 def _common(body: Document) -> Document:

@@ -1,11 +1,14 @@
 """When a provider says it may be asked again.
-Reads Retry-After in all its forms, and the x-ratelimit-reset headers of OpenAI-style servers."""
+Reads Retry-After in all its forms, the x-ratelimit-reset headers of OpenAI-style servers, and what
+an error document says itself, where there is no header to say it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+
+from router_service.connectors.documents import Document, as_list, as_object
 
 LONGEST_S = 86_400.0
 EPOCH_FLOOR_S = 1_000_000_000.0
@@ -16,6 +19,13 @@ _DURATION_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _RESET = "x-ratelimit-reset"
 _REMAINING = "x-ratelimit-remaining"
+_STATED = {
+    "retry_after_ms": 0.001,
+    "retry_after": 1.0,
+    "retry_after_seconds": 1.0,
+    "estimated_time": 1.0,  # Hugging Face, of a model that is still being loaded
+}
+"""Members of an error that hold a wait, and what one of each is in seconds."""
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
@@ -29,6 +39,20 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
     if (wait := _delay(headers.get("retry-after", ""), now_s)) is not None:
         return wait
     return _longest_reset(headers, now_s)
+
+
+def stated_wait_s(error: Document) -> float | None:
+    """Seconds until another try makes sense, from an error document; None if unsaid."""
+    for name, unit_s in _STATED.items():
+        value = error.get(name)
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _bounded(min(value, LONGEST_S * 1000) * unit_s)
+    # Google's RetryInfo: {"retryDelay": "34s"} among the details.
+    delays = [as_object(detail).get("retryDelay") for detail in as_list(error.get("details"))]
+    waits = [_reset(delay, 0.0) for delay in delays if isinstance(delay, str)]
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def _delay(text: str, now_s: float) -> float | None:

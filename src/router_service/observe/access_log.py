@@ -97,6 +97,8 @@ def request_fields(record: RequestRecord) -> dict[str, Any]:
         "attempts": [_attempt_fields(attempt) for attempt in record.attempts],
         "status": record.status,
         "error": None if error is None else clip(_redact(error), _LONGEST_ERROR),
+        "refusal": record.refusal,
+        "queued_s": _seconds(record.queued_s),
         "decision_s": round(record.decision_s, 7),
         "ttft_s": _seconds(record.ttft_s),
         "total_s": _seconds(record.total_s),
@@ -129,6 +131,7 @@ def _reason(left: AttemptRecord) -> str:
 def _attempt_fields(attempt: AttemptRecord) -> dict[str, Any]:
     return {
         "number": attempt.number,
+        "kind": attempt.kind,
         "model": clip(attempt.model, _LONGEST_NAME),
         "provider": attempt.provider,
         "deployment": clip(attempt.deployment, _LONGEST_NAME),

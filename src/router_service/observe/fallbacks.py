@@ -1,21 +1,23 @@
-"""What counts as a fallback in logs and metrics. A move to another deployment does; a repeat on the
-same one does not.
+"""What counts as a fallback in logs and metrics. A move to another deployment after a failure does;
+a repeat on the same one, or a race between two, does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-from router_service.types import AttemptRecord
+from router_service.types import AttemptRecord, OutcomeClass
+
+_MOVES = frozenset({"fallback", "continuation"})
 
 
 def moves(attempts: Sequence[AttemptRecord]) -> list[tuple[AttemptRecord, AttemptRecord]]:
     """Each move from one deployment to another: the attempt left behind, and the next one."""
-    if len(attempts) < 2:
-        return []
-    return [
-        (left, entered)
-        for left, entered in pairwise(attempts)
-        if left.deployment != entered.deployment
-    ]
+    moved = []
+    left: AttemptRecord | None = None
+    for attempt in attempts:
+        if left is not None and attempt.kind in _MOVES and attempt.deployment != left.deployment:
+            moved.append((left, attempt))
+        if attempt.outcome is not OutcomeClass.CANCELLED:
+            left = attempt
+    return moved

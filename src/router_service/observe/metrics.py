@@ -5,7 +5,7 @@ Every label has a bounded set of values: what a client makes up never becomes on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -15,8 +15,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 from router_service.observe.fallbacks import moves
+from router_service.observe.load_gauges import Lanes, LoadGauges
 from router_service.observe.provider_figures import ProviderGauges, Status
-from router_service.types import AttemptRecord, RequestRecord
+from router_service.types import AttemptRecord, OutcomeClass, RequestRecord
 
 _US = 1e-6
 _MS = 1e-3
@@ -30,6 +31,9 @@ OVERHEAD_BUCKETS = tuple(
 )
 FIRST_TOKEN_BUCKETS = tuple(
     n * _MS for n in (10, 25, 50, 100, 150, 200, 350, 500, 750, 1e3, 2e3, 3.5e3, 5e3, 10e3, 30e3)
+)
+QUEUE_BUCKETS = tuple(
+    n * _MS for n in (1, 5, 10, 25, 50, 100, 250, 500, 1e3, 2e3, 3e3, 5e3, 10e3, 30e3, 60e3)
 )
 REQUEST_BUCKETS = tuple(
     n * _MS
@@ -46,8 +50,9 @@ _Family = TypeVar("_Family", bound=MetricWrapperBase)
 class Metrics:
     """An Observer that counts and measures.
 
-    status gives the state of each provider and dropped_lines the access log's lost lines; both are
-    read when someone scrapes, and left out where they are None.
+    status gives the state of each provider, lanes what runs and waits of each kind of work, and
+    dropped_lines the access log's lost lines; all are read when someone scrapes, and left out where
+    they are None.
     """
 
     def __init__(
@@ -55,12 +60,15 @@ class Metrics:
         registry: CollectorRegistry | None = None,
         *,
         status: Status | None = None,
+        lanes: Lanes | None = None,
         dropped_lines: Callable[[], int] | None = None,
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         ProcessCollector(registry=self.registry)
         if status is not None:
             self.registry.register(ProviderGauges(status))
+        if lanes is not None:
+            self.registry.register(LoadGauges(lanes))
         if dropped_lines is not None:
             self.registry.register(_DroppedLines(dropped_lines))
         self._times()
@@ -70,6 +78,10 @@ class Metrics:
         self._requests.child(record.face, record.operation.value, record.status).inc()
         if record.status == "internal_error":
             self.internal_error(record.face)
+        if record.refusal is not None:
+            self._refused.child(record.face, record.refusal).inc()
+        if record.attempts or record.queued_s > 0:
+            self._queue_seconds.observe(record.queued_s)
         if record.decision_s > 0:
             self._decision_seconds.observe(record.decision_s)
         if record.rule is not None:
@@ -91,7 +103,7 @@ class Metrics:
         self._request_seconds.observe(record.total_s)
         for attempt in record.attempts:
             self._attempts.child(
-                attempt.provider, _model_label(attempt), attempt.outcome.value
+                attempt.provider, _model_label(attempt), attempt.kind, attempt.outcome.value
             ).inc()
             if attempt.ttft_s is not None:
                 self._first_token_seconds.child(attempt.provider).observe(attempt.ttft_s)
@@ -108,7 +120,7 @@ class Metrics:
     def _count_tokens(self, record: RequestRecord) -> None:
         if record.usage is None:
             return
-        provider = record.attempts[-1].provider
+        provider = _server_of(record.attempts).provider
         self._tokens.child("prompt", provider).inc(record.usage.prompt_tokens)
         self._tokens.child("completion", provider).inc(record.usage.completion_tokens)
 
@@ -126,6 +138,11 @@ class Metrics:
             "Time of a carried-out request from arrival to its last byte.",
             REQUEST_BUCKETS,
         )
+        self._queue_seconds = self._histogram(
+            "router_queue_seconds",
+            "Time requests waited for a slot, whether or not they got one.",
+            QUEUE_BUCKETS,
+        )
         self._first_token_seconds = _Children(
             self._histogram(
                 "router_time_to_first_token_seconds",
@@ -141,6 +158,11 @@ class Metrics:
             "Finished requests; status is ok, cancelled or an error code.",
             ("face", "operation", "status"),
         )
+        self._refused = self._counter(
+            "router_refused_total",
+            "Requests refused for want of room; reason is the bound that was met.",
+            ("face", "reason"),
+        )
         self._decisions = self._counter(
             "router_decisions_total",
             "Decisions by the rule that matched and the strategy used.",
@@ -148,8 +170,9 @@ class Metrics:
         )
         self._attempts = self._counter(
             "router_attempts_total",
-            "Attempts by outcome; model is * where the requested name was passed through.",
-            ("provider", "model", "outcome"),
+            "Attempts by kind (first, repeat, fallback, hedge, continuation) and outcome; model "
+            "is * where the requested name was passed through.",
+            ("provider", "model", "kind", "outcome"),
         )
         self._fallbacks = self._counter(
             "router_fallbacks_total",
@@ -212,6 +235,12 @@ class _DroppedLines(Collector):
             "Access log lines that could not be written.",
             value=self._dropped_lines(),
         )
+
+
+def _server_of(attempts: Sequence[AttemptRecord]) -> AttemptRecord:
+    """The attempt that served the caller; the loser of a race may have begun after it."""
+    served = (a for a in reversed(attempts) if a.outcome is not OutcomeClass.CANCELLED)
+    return next(served, attempts[-1])
 
 
 def _model_label(attempt: AttemptRecord) -> str:

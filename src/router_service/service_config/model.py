@@ -76,6 +76,7 @@ Host = Annotated[
     ),
 ]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Bound = Annotated[int, Field(ge=1, le=100_000)] | None
 Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_worth_it)]
 HeaderName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"), AfterValidator(_forwardable)
@@ -89,16 +90,27 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class GrpcConfig(Section):
+class FaceConfig(Section):
+    """What both faces have: an address, and their part of the limits."""
+
     host: Host = "127.0.0.1"
+    max_concurrent: Bound = Field(
+        default=None,
+        description="of limits.max_concurrent, how many requests over this face; null is all",
+    )
+    max_queue: Bound = Field(
+        default=None, description="of limits.max_queue, how many over this face; null is all"
+    )
+
+
+class GrpcConfig(FaceConfig):
     port: Port = 50_051
     max_message_bytes: int = Field(
         default=20 * MIB, ge=1024, le=1024 * MIB, description="largest message received, bytes"
     )
 
 
-class HttpConfig(Section):
-    host: Host = "127.0.0.1"
+class HttpConfig(FaceConfig):
     port: Port = 4000
     max_body_bytes: int = Field(
         default=16 * MIB, ge=1024, le=1024 * MIB, description="largest request body, bytes"
@@ -130,6 +142,29 @@ class LimitsConfig(Section):
         description="requests waiting for room; more are refused at once",
     )
     queue_timeout_s: Seconds = Field(default=5, description="longest wait for room, seconds")
+    max_concurrent_per_caller: Bound = Field(
+        default=None,
+        description="requests of one caller carried out at once; null is max_concurrent, since "
+        "callers who compete have their turns one after another anyway",
+    )
+    max_queue_per_caller: Bound = Field(
+        default=None,
+        description="requests of one caller waiting for room; null is max_queue, since the caller "
+        "with the most waiting gives way when it is full",
+    )
+    max_deciding: int = Field(
+        default=512,
+        ge=1,
+        le=100_000,
+        description="decisions without carrying out at once, and RouteStream calls open at once",
+    )
+    max_body_bytes_held: int = Field(
+        default=256 * MIB,
+        ge=1024,
+        le=1024 * 1024 * MIB,
+        description="bytes of bodies held for requests being carried out, and as many for "
+        "decisions; never less than the largest body either face takes",
+    )
     drain_timeout_s: Seconds = Field(
         default=30,
         description="time running requests get to finish when the service stops, seconds",

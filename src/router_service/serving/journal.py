@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from router_service.core import Attempt, Decision
-from router_service.errors import AllAttemptsFailed, RouterError, UpstreamError
+from router_service.errors import (
+    AllAttemptsFailed,
+    Draining,
+    Overloaded,
+    RouterError,
+    UpstreamError,
+)
 from router_service.types import (
+    Arrival,
     AttemptRecord,
     Finished,
     Incoming,
@@ -36,7 +43,7 @@ class Journal:
     def __init__(
         self, incoming: Incoming, trace: RequestTrace, observers: Sequence[Observer]
     ) -> None:
-        self.started = time.monotonic()
+        self.started = incoming.arrived
         self.attempts: list[AttemptRecord] = []
         self.decision: Decision | None = None
         self._incoming = incoming
@@ -45,7 +52,7 @@ class Journal:
         self._stream = False
         self._model = ""
         self._decision_s = 0.0
-        self._waited_s = 0.0
+        self._waited_s = time.monotonic() - incoming.arrived
         self._first_token_s: float | None = None
         self._usage: Usage | None = None
         self._closed = False
@@ -69,10 +76,12 @@ class Journal:
         if self._first_token_s is None:
             self._first_token_s = time.monotonic() - self.started
 
-    def ended(self, record: AttemptRecord, answer: Finished | Whole | None) -> None:
+    def ended(self, record: AttemptRecord) -> None:
         self.attempts.append(record)
-        if answer is not None:
-            self._usage = answer.usage
+
+    def used(self, usage: Usage | None) -> None:
+        """Tokens of what the caller has got by now, where that is known."""
+        self._usage = usage or self._usage
 
     def served(self, attempt: Attempt) -> Served:
         """E6. Only after decided()."""
@@ -119,9 +128,11 @@ class Journal:
             matched=decision.matched if decision else None,
             strategy=decision.strategy if decision else None,
             notes=tuple(decision.notes) if decision else (),
-            attempts=tuple(self.attempts),
+            attempts=tuple(sorted(self.attempts, key=lambda record: record.number)),
             status=status_of(error),
             error=str(error) if isinstance(error, RouterError) else None,
+            refusal=refusal_of(error),
+            queued_s=self._incoming.queued_s,
             decision_s=self._decision_s,
             ttft_s=self._first_token_s,
             total_s=total_s,
@@ -158,6 +169,7 @@ class AttemptJournal:
         attempt = self._attempt
         record = AttemptRecord(
             number=attempt.number,
+            kind=attempt.kind,
             model=attempt.model,
             provider=attempt.provider,
             deployment=attempt.deployment,
@@ -169,8 +181,33 @@ class AttemptJournal:
             total_s=time.monotonic() - self._started,
         )
         self._trace.finish(record, answer)
-        self._journal.ended(record, answer)
+        self._journal.ended(record)
         return record
+
+
+def refusal_record(arrival: Arrival, error: BaseException, queued_s: float) -> RequestRecord:
+    """The record of a request that a face turned away, or whose caller left before it was read."""
+    return RequestRecord(
+        request_id=arrival.request_id,
+        face=arrival.face,
+        operation=arrival.operation,
+        stream=False,
+        principal=arrival.principal,
+        requested_model="",
+        status=status_of(error),
+        total_s=time.monotonic() - arrival.at,
+        error=str(error) if isinstance(error, RouterError) else None,
+        refusal=refusal_of(error),
+        queued_s=queued_s,
+        ended_at=time.time(),
+    )
+
+
+def refusal_of(error: BaseException | None) -> str | None:
+    """Which bound of the router's own an error tells of, if any."""
+    if isinstance(error, Overloaded):
+        return error.reason
+    return error.code if isinstance(error, Draining) else None
 
 
 def status_of(error: BaseException | None) -> str:

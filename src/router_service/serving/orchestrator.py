@@ -6,21 +6,23 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from router_service.core import Decision, Model, Outcome, Provider, Router, now_us
 from router_service.errors import DeadlineExceeded, RouterError
-from router_service.serving.admission import Admission
+from router_service.serving.admission import Admission, Place
 from router_service.serving.facts import facts_of_incoming, facts_of_query
-from router_service.serving.journal import Journal, status_of
+from router_service.serving.journal import Journal, refusal_of, refusal_record, status_of
 from router_service.serving.opened import OpenedStream
 from router_service.serving.queries import classified, incoming_of
 from router_service.serving.recent_requests import RecentRequests
-from router_service.serving.run import Run, Upstream
+from router_service.serving.run import Run
+from router_service.serving.upstreams import Upstreams
 from router_service.types import (
     Answer,
+    Arrival,
     Incoming,
     Observer,
     Query,
@@ -41,7 +43,7 @@ class Orchestrator:
         self,
         *,
         router: Router,
-        upstreams: Mapping[str, Upstream],
+        upstreams: Upstreams,
         admission: Admission,
         tracing: Tracing,
         observers: Sequence[Observer],
@@ -67,12 +69,24 @@ class Orchestrator:
         self._recent = RecentRequests()
         self._started_us = clock()
 
+    # ── Coming in ───────────────────────────────────────────────────────────────────────────────
+
+    def join(self, arrival: Arrival) -> Place:
+        """See serving.ports.RequestService.join."""
+        asked_s = arrival.timeout_s
+        default_s = self._router.table.timeout_us / 1e6
+        return self._admission.join(arrival, default_s if asked_s is None else asked_s)
+
+    def refused(self, arrival: Arrival, error: BaseException, queued_s: float = 0.0) -> None:
+        """See serving.ports.RequestService.refused."""
+        self._tell(refusal_record(arrival, error, queued_s))
+
     # ── Carrying out ────────────────────────────────────────────────────────────────────────────
 
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         """See serving.ports.RequestService.open."""
         journal = Journal(incoming, self._tracing.request(incoming), self._observers)
-        session = Session(self._admission, journal)
+        session = Session(journal)
         try:
             run, streaming = await self._begin(incoming, journal, session)
             if streaming:
@@ -89,11 +103,10 @@ class Orchestrator:
     async def _begin(
         self, incoming: Incoming, journal: Journal, session: Session
     ) -> tuple[Run, bool]:
-        """Admission, inspection and decision. Raises RouterError."""
+        """Inspection and decision. Raises RouterError."""
         table = self._router.table
         default_s = table.timeout_us / 1e6
         asked_s = incoming.timeout_s
-        await session.enter(default_s if asked_s is None else asked_s)
         facts, inspection = await facts_of_incoming(table, incoming)
         journal.asked(facts.model, stream=inspection.stream)
         if inspection.stream:
@@ -108,7 +121,7 @@ class Orchestrator:
         session.run = Run(
             router=self._router,
             now_us=self._clock,
-            upstreams=self._upstreams,
+            upstreams=self._upstreams.current,
             walk=walk,
             incoming=incoming,
             headers=self._upstream_headers(incoming),
@@ -128,14 +141,13 @@ class Orchestrator:
 
     async def generate(self, query: Query) -> QueryAnswer:
         """See serving.ports.RequestService.generate."""
-        started = time.monotonic()
         table = self._router.table
         complexity, signal = await classified(table, query)
         answer = await self.open(await incoming_of(query, table.query_model, complexity))
         if not isinstance(answer, Answer):
             await answer.aclose()
             raise TypeError("a stream came back where a whole answer was asked for")
-        return QueryAnswer(answer, complexity, signal, time.monotonic() - started)
+        return QueryAnswer(answer, complexity, signal, time.monotonic() - query.arrived)
 
     # ── Deciding only ───────────────────────────────────────────────────────────────────────────
 
@@ -229,13 +241,16 @@ class Orchestrator:
         return self._router.table.pools
 
     def provider(self, provider_id: str) -> Provider:
-        return self._upstreams[provider_id].provider
+        return self._upstreams.provider(provider_id)
 
     def ready(self) -> bool:
         return not self._admission.draining
 
     def _observe(self, trace: RequestTrace, record: RequestRecord) -> None:
         trace.finish(record)
+        self._tell(record)
+
+    def _tell(self, record: RequestRecord) -> None:
         for observer in self._observers:
             observer.request_finished(record)
 
@@ -243,16 +258,9 @@ class Orchestrator:
 class Session:
     """What one request holds while it runs, given back exactly once."""
 
-    def __init__(self, admission: Admission, journal: Journal) -> None:
-        self._admission = admission
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._entered = False
         self.run: Run | None = None
-
-    async def enter(self, timeout_s: float) -> None:
-        """Take a slot. Raises Overloaded, DeadlineExceeded or Draining."""
-        await self._admission.enter(timeout_s)
-        self._entered = True
 
     async def items(self, run: Run) -> AsyncGenerator[StreamItem, None]:
         """The run's stream; the session closes with it, however it ends."""
@@ -272,9 +280,6 @@ class Session:
         """Later calls do nothing."""
         if self.run is not None:
             self.run.abandon()
-        if self._entered:
-            self._entered = False
-            self._admission.leave()
         self._journal.close(failure)
 
 
@@ -297,14 +302,12 @@ def _decision_record(
         matched=decision.matched if decision else None,
         strategy=decision.strategy if decision else None,
         notes=tuple(decision.notes) if decision else (),
-        attempts=(),
         status=status_of(failure),
         error=str(failure) if isinstance(failure, RouterError) else None,
+        refusal=refusal_of(failure),
         decision_s=decision_s,
-        ttft_s=None,
         total_s=total_s,
         overhead_s=total_s,
-        usage=None,
         table_version=decision.table_version if decision else None,
         provider=decision.provider if decision else None,
         ended_at=time.time(),

@@ -1,15 +1,18 @@
-"""What the faces need of the rooms below them. The real thing is serving/orchestrator.py."""
+"""What the faces need of the rooms below them: to carry requests out, and to be operated."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from router_service.core import Decision, Model, Outcome, Provider
     from router_service.errors import RouterError
+    from router_service.serving.admission import Place
     from router_service.types import (
         Answer,
+        Arrival,
         Incoming,
         Query,
         QueryAnswer,
@@ -19,14 +22,24 @@ if TYPE_CHECKING:
 
 
 class RequestService(Protocol):
-    """Decides on requests and carries them out."""
+    """Decides on requests and carries them out. The real thing is serving/orchestrator.py."""
+
+    def join(self, arrival: Arrival) -> Place:
+        """A place for a request whose body is yet to be read; leave it when the request has ended.
+
+        Raises Overloaded or Draining.
+        """
+
+    def refused(self, arrival: Arrival, error: BaseException, queued_s: float = 0.0) -> None:
+        """Leave the record of a request that ended before it was handed in."""
 
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         """Carry out one request; the body's own "stream" member says which of the two comes back.
 
         A generator is handed back when the first content is at hand: its first item is Opened, then
         Delta …, then Finished; StreamBroken is raised in between where the answer breaks off. The
-        caller must aclose() it; that closes the upstream connection at once. Raises RouterError.
+        caller must aclose() it; that closes the upstream connection at once. It has to hold a place
+        from join() all the while. Raises RouterError.
         """
 
     async def generate(self, query: Query) -> QueryAnswer:
@@ -76,7 +89,62 @@ class RequestService(Protocol):
     def pools(self) -> Sequence[str]: ...
 
     def provider(self, provider_id: str) -> Provider:
-        """Raises KeyError for an id the table does not know."""
+        """One of the table in use, or one that a reload took away lately. Raises KeyError."""
 
     def ready(self) -> bool:
         """False while draining."""
+
+
+class Finding(Protocol):
+    """One error or warning of a routing config, with its place. Line and column count from 1; the
+    pointer is a JSON Pointer, empty where the file itself is at fault. `str()` is for people."""
+
+    @property
+    def severity(self) -> Literal["error", "warning"]: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def pointer(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def suggestion(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What became of a reload. accepted: the config is good and, but for a dry run, in use."""
+
+    accepted: bool
+    table_version: str
+    previous_version: str
+    findings: Sequence[Finding]
+
+
+class OperatorService(Protocol):
+    """What an operator changes of a running router. The real thing is serving/operations.py."""
+
+    async def reload(self, *, dry_run: bool = False) -> Reload:
+        """Read the routing config again and put it in place as a whole, or keep the one in use and
+        say what is wrong. Requests under way finish on the config they started with."""
+
+    def set_provider_state(
+        self,
+        provider: str,
+        state: str,
+        *,
+        reason: str = "",
+        duration_us: int | None = None,
+        operator: str,
+    ) -> dict[str, Any]:
+        """Take a provider out of use or back into it; state is enabled, draining or disabled.
+
+        Without a duration it holds until told otherwise; operator is who asks, for the log. Returns
+        the provider as status() has it. Raises UnknownProvider.
+        """

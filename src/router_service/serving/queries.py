@@ -57,6 +57,8 @@ async def incoming_of(query: Query, model: str | None, complexity: str) -> Incom
         principal=query.principal,
         request_id=query.request_id,
         timeout_s=query.timeout_s,
+        arrived=query.arrived,
+        queued_s=query.queued_s,
         query_class=complexity,
     )
 

@@ -62,6 +62,14 @@ def text_answer(
     return bounded(tokens, max_tokens)
 
 
+def begun(model: str, prompt: str) -> tuple[str, str]:
+    """A completion's prompt, and the beginning of its own answer where it ends with that."""
+    at = prompt.rfind(f"{model}:")
+    if at >= 0 and expected_text(model, prompt[:at]).startswith(prompt[at:]):
+        return prompt[:at], prompt[at:]
+    return prompt, ""
+
+
 def json_answer(schema: Any, model: str, prompt: str, max_tokens: int | None) -> Answer:
     """An answer that is one JSON object, of the schema's shape where there is one."""
     shape = schema if isinstance(schema, dict) else {"properties": {"answer": {"type": "string"}}}

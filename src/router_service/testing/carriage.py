@@ -97,6 +97,7 @@ class Carriage:
             return await self._send_whole(ask, reply)
         response = web.StreamResponse(headers={"Content-Type": reply.content_type})
         response.headers["Cache-Control"] = "no-cache"
+        self._say_when(response)
         await self._prepare(response)
         await self._wait_for_first_token()
         before, after = self._split(reply.frames)
@@ -218,9 +219,12 @@ class Carriage:
         self._began(fault.status)
         self._ended(fault)
         response = web.Response(status=fault.status, body=body, content_type="application/json")
-        if fault.retry_after_s is not None:
-            response.headers["Retry-After"] = f"{fault.retry_after_s:g}"
+        self._say_when(response)
         return response
+
+    def _say_when(self, response: web.StreamResponse) -> None:
+        if self.fault is not None and self.fault.retry_after_s is not None:
+            response.headers["Retry-After"] = f"{self.fault.retry_after_s:g}"
 
     async def _prepare(self, response: web.StreamResponse) -> None:
         self._began(response.status)

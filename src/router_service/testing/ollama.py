@@ -13,6 +13,7 @@ from typing import Any
 
 from router_service.testing.answers import (
     Answer,
+    begun,
     count_tokens,
     json_answer,
     text_answer,
@@ -113,7 +114,11 @@ class OllamaDialect:
         if not isinstance(prompt, str):
             raise Unreadable("prompt must be a string")
         tokens = self._fitting((str(body.get("system") or ""), prompt))
-        return Ask(model, stream, tokens, (_answer(body, model, prompt, ""),), body)
+        prefill = ""
+        if flag(body, "raw", False):
+            prompt, prefill = begun(model, prompt)
+        answer = _answer(body, model, prompt, prefill)
+        return Ask(model, stream, tokens, (answer,), body, prefilled=bool(prefill))
 
     def _read_embed(self, body: Mapping[str, Any]) -> Ask:
         tokens = count_tokens(texts_of(body.get("input"), "input"))

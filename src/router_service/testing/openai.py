@@ -12,6 +12,7 @@ from typing import Any
 from router_service.testing import openai_errors
 from router_service.testing.answers import (
     Answer,
+    begun,
     count_tokens,
     json_answer,
     text_answer,
@@ -136,19 +137,26 @@ class OpenAIDialect:
     def _continues(self, body: Mapping[str, Any]) -> bool:
         """Whether an assistant message at the end is gone on with rather than answered."""
         if self._server is Server.VLLM:
-            return flag(body, "continue_final_message", False)
+            continues = flag(body, "continue_final_message", False)
+            if continues and flag(body, "add_generation_prompt", True):
+                raise Unreadable(
+                    "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
+                )
+            return continues
         return self._server in (Server.LLAMA_CPP, Server.OLLAMA)
 
     def _read_completion(self, body: Mapping[str, Any]) -> Ask:
         model = self._model(body)
         prompts = texts_of(body.get("prompt"), "prompt")
         limit = number(body, "max_tokens")
+        asked = [begun(model, prompt) for prompt in prompts]
         answers = tuple(
-            text_answer(model, prompt, limit, choice)
-            for prompt in prompts
+            text_answer(model, prompt, limit, choice, prefill)
+            for prompt, prefill in asked
             for choice in range(_choices(body))
         )
-        return self._ask(body, model, tuple(prompts), limit, answers)
+        prefilled = any(prefill for _, prefill in asked)
+        return self._ask(body, model, tuple(prompts), limit, answers, prefilled)
 
     def _read_embeddings(self, body: Mapping[str, Any]) -> Ask:
         texts = tuple(texts_of(body.get("input"), "input"))

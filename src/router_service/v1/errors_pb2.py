@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from router_service.v1 import types_pb2 as router__service_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1erouter_service/v1/errors.proto\x12\x11router_service.v1\x1a\x1drouter_service/v1/types.proto\"\x8e\x01\n\tItemError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x13\n\x0bsuggestions\x18\x05 \x03(\t\x12\x1b\n\x0eretry_after_us\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x11\n\x0f_retry_after_us\"U\n\x0f\x44\x65\x63isionFailure\x12\x13\n\x0bsuggestions\x18\x01 \x03(\t\x12-\n\x07skipped\x18\x02 \x03(\x0b\x32\x1c.router_service.v1.Candidate\"?\n\x0f\x41ttemptsFailure\x12,\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32\x1a.router_service.v1.Attempt\"W\n\x0eUpstreamAnswer\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1erouter_service/v1/errors.proto\x12\x11router_service.v1\x1a\x1drouter_service/v1/types.proto\"\x8e\x01\n\tItemError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x13\n\x0bsuggestions\x18\x05 \x03(\t\x12\x1b\n\x0eretry_after_us\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x11\n\x0f_retry_after_us\"U\n\x0f\x44\x65\x63isionFailure\x12\x13\n\x0bsuggestions\x18\x01 \x03(\t\x12-\n\x07skipped\x18\x02 \x03(\x0b\x32\x1c.router_service.v1.Candidate\"l\n\x0f\x41ttemptsFailure\x12,\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32\x1a.router_service.v1.Attempt\x12+\n\tdelivered\x18\x02 \x01(\x0b\x32\x18.router_service.v1.Usage\"W\n\x0eUpstreamAnswer\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DECISIONFAILURE']._serialized_start=229
   _globals['_DECISIONFAILURE']._serialized_end=314
   _globals['_ATTEMPTSFAILURE']._serialized_start=316
-  _globals['_ATTEMPTSFAILURE']._serialized_end=379
-  _globals['_UPSTREAMANSWER']._serialized_start=381
-  _globals['_UPSTREAMANSWER']._serialized_end=468
+  _globals['_ATTEMPTSFAILURE']._serialized_end=424
+  _globals['_UPSTREAMANSWER']._serialized_start=426
+  _globals['_UPSTREAMANSWER']._serialized_end=513
 # @@protoc_insertion_point(module_scope)

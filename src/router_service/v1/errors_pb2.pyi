@@ -32,10 +32,12 @@ class DecisionFailure(_message.Message):
     def __init__(self, suggestions: _Optional[_Iterable[str]] = ..., skipped: _Optional[_Iterable[_Union[_types_pb2.Candidate, _Mapping]]] = ...) -> None: ...
 
 class AttemptsFailure(_message.Message):
-    __slots__ = ("attempts",)
+    __slots__ = ("attempts", "delivered")
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_FIELD_NUMBER: _ClassVar[int]
     attempts: _containers.RepeatedCompositeFieldContainer[_types_pb2.Attempt]
-    def __init__(self, attempts: _Optional[_Iterable[_Union[_types_pb2.Attempt, _Mapping]]] = ...) -> None: ...
+    delivered: _types_pb2.Usage
+    def __init__(self, attempts: _Optional[_Iterable[_Union[_types_pb2.Attempt, _Mapping]]] = ..., delivered: _Optional[_Union[_types_pb2.Usage, _Mapping]] = ...) -> None: ...
 
 class UpstreamAnswer(_message.Message):
     __slots__ = ("status", "content_type", "body", "truncated")

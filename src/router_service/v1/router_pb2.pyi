@@ -220,6 +220,14 @@ class StreamDelta(_message.Message):
     raw: bytes
     def __init__(self, text: _Optional[str] = ..., raw: _Optional[bytes] = ...) -> None: ...
 
+class StreamContinued(_message.Message):
+    __slots__ = ("served", "by")
+    SERVED_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    served: _types_pb2.Served
+    by: str
+    def __init__(self, served: _Optional[_Union[_types_pb2.Served, _Mapping]] = ..., by: _Optional[str] = ...) -> None: ...
+
 class StreamFinished(_message.Message):
     __slots__ = ("finish_reason", "usage", "served_model")
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
@@ -231,11 +239,13 @@ class StreamFinished(_message.Message):
     def __init__(self, finish_reason: _Optional[str] = ..., usage: _Optional[_Union[_types_pb2.Usage, _Mapping]] = ..., served_model: _Optional[str] = ...) -> None: ...
 
 class GenerateStreamResponse(_message.Message):
-    __slots__ = ("opened", "delta", "finished")
+    __slots__ = ("opened", "delta", "finished", "continued")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     DELTA_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    CONTINUED_FIELD_NUMBER: _ClassVar[int]
     opened: StreamOpened
     delta: StreamDelta
     finished: StreamFinished
-    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., delta: _Optional[_Union[StreamDelta, _Mapping]] = ..., finished: _Optional[_Union[StreamFinished, _Mapping]] = ...) -> None: ...
+    continued: StreamContinued
+    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., delta: _Optional[_Union[StreamDelta, _Mapping]] = ..., finished: _Optional[_Union[StreamFinished, _Mapping]] = ..., continued: _Optional[_Union[StreamContinued, _Mapping]] = ...) -> None: ...

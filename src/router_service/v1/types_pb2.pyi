@@ -70,6 +70,7 @@ class OutcomeClass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_CLASS_CANCELLED: _ClassVar[OutcomeClass]
     OUTCOME_CLASS_STREAM_BROKEN: _ClassVar[OutcomeClass]
     OUTCOME_CLASS_DEADLINE: _ClassVar[OutcomeClass]
+    OUTCOME_CLASS_DIVERGED: _ClassVar[OutcomeClass]
 OPERATION_UNSPECIFIED: Operation
 OPERATION_CHAT: Operation
 OPERATION_COMPLETION: Operation
@@ -113,6 +114,7 @@ OUTCOME_CLASS_INVALID_REQUEST: OutcomeClass
 OUTCOME_CLASS_CANCELLED: OutcomeClass
 OUTCOME_CLASS_STREAM_BROKEN: OutcomeClass
 OUTCOME_CLASS_DEADLINE: OutcomeClass
+OUTCOME_CLASS_DIVERGED: OutcomeClass
 
 class Attributes(_message.Message):
     __slots__ = ("capability", "priority", "quality_tier", "batch_size", "batch_mode", "request_count", "session", "strategy", "chain", "allowed_deployments")
@@ -253,7 +255,7 @@ class Outcome(_message.Message):
     def __init__(self, outcome_class: _Optional[_Union[OutcomeClass, str]] = ..., status: _Optional[int] = ..., ttft_us: _Optional[int] = ..., total_us: _Optional[int] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., retry_after_us: _Optional[int] = ..., served_model: _Optional[str] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("number", "model", "provider", "deployment", "upstream_model", "outcome", "message")
+    __slots__ = ("number", "model", "provider", "deployment", "upstream_model", "outcome", "message", "kind")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +263,7 @@ class Attempt(_message.Message):
     UPSTREAM_MODEL_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     number: int
     model: str
     provider: str
@@ -268,7 +271,8 @@ class Attempt(_message.Message):
     upstream_model: str
     outcome: Outcome
     message: str
-    def __init__(self, number: _Optional[int] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., deployment: _Optional[str] = ..., upstream_model: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., message: _Optional[str] = ...) -> None: ...
+    kind: str
+    def __init__(self, number: _Optional[int] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., deployment: _Optional[str] = ..., upstream_model: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., message: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Served(_message.Message):
     __slots__ = ("decision_id", "request_id", "model", "provider", "deployment", "upstream_model", "rule", "strategy", "attempts", "table_version", "deprecated")

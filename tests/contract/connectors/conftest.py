@@ -19,6 +19,12 @@ def wire(request: pytest.FixtureRequest) -> Wire:
     return request.param
 
 
+@pytest.fixture(params=["stream", "assembled"])
+def way(request: pytest.FixtureRequest) -> dict[str, bool]:
+    """The two calls that ask a provider for a stream."""
+    return {request.param: True}
+
+
 @pytest.fixture
 async def upstream() -> AsyncIterator[ScriptedServer]:
     scripted = ScriptedServer()

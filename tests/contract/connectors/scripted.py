@@ -17,7 +17,7 @@ import pytest
 from router_service.connectors import HttpConnector
 from router_service.connectors.documents import parse_object
 from router_service.errors import UpstreamError
-from router_service.types import Limits, Operation, UpstreamCall
+from router_service.types import Limits, Operation, Prefill, UpstreamCall
 
 
 class Act(Enum):
@@ -224,7 +224,10 @@ def stream(wire: Wire, *events: bytes, end: bool = True) -> list[bytes]:
 
 def overlay(body: bytes, changes: bytes) -> bytes:
     """What core.overlay does, in plain Python. Raises ValueError for what is no JSON object."""
-    return json.dumps(parse_object(body) | json.loads(changes)).encode()
+    made = json.loads(changes)
+    members = parse_object(body) | made
+    gone = {name for name, value in made.items() if value is None}
+    return json.dumps({n: value for n, value in members.items() if n not in gone}).encode()
 
 
 @dataclass(frozen=True)
@@ -243,12 +246,16 @@ def call(
     operation: Operation = Operation.CHAT,
     *,
     stream: bool = False,
+    assembled: bool = False,
     body: dict[str, Any] | bytes = CHAT,
     limits: Limits = GENEROUS,
     headers: dict[str, str] | None = None,
+    prefill: Prefill | None = None,
 ) -> UpstreamCall:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return UpstreamCall(operation, raw, "up-model", stream, limits, headers or {})
+    return UpstreamCall(
+        operation, raw, "up-model", stream, limits, headers or {}, assembled, prefill
+    )
 
 
 async def failure_of(connector: HttpConnector, attempt: UpstreamCall) -> UpstreamError:

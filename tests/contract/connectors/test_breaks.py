@@ -23,6 +23,7 @@ from .scripted import (
     Wire,
     call,
     failure_of,
+    head,
     overlay,
     sized,
     stream,
@@ -36,32 +37,32 @@ SHORT = 0.05
 
 
 async def test_silent_before_the_status_line(
-    upstream: ScriptedServer, connector: HttpConnector
+    upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(Act.HOLD)
     limits = replace(GENEROUS, first_token=SHORT)
-    error = await failure_of(connector, call(stream=True, limits=limits))
+    error = await failure_of(connector, call(**way, limits=limits))
     assert error.outcome_class is OutcomeClass.SILENT
     await upstream.left.wait()
 
 
 async def test_silent_after_an_event_without_content(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(*stream(wire, wire.opening(), end=False), Act.HOLD)
     limits = replace(GENEROUS, first_token=0.2, idle=SHORT)
-    error = await failure_of(connector, call(stream=True, limits=limits))
+    error = await failure_of(connector, call(**way, limits=limits))
     assert error.outcome_class is OutcomeClass.SILENT
     assert "first token" in error.message
     await upstream.left.wait()
 
 
 async def test_stall_after_content(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(*stream(wire, wire.text("a"), end=False), Act.HOLD)
     limits = replace(GENEROUS, idle=SHORT)
-    error = await failure_of(connector, call(stream=True, limits=limits))
+    error = await failure_of(connector, call(**way, limits=limits))
     assert error.outcome_class is OutcomeClass.STREAM_BROKEN
     await upstream.left.wait()
 
@@ -78,11 +79,44 @@ async def test_deadline_before_anything(
 
 
 async def test_deadline_after_content(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(*stream(wire, wire.text("a"), end=False), Act.HOLD)
     limits = replace(GENEROUS, total=0.2)
-    error = await failure_of(connector, call(stream=True, limits=limits))
+    error = await failure_of(connector, call(**way, limits=limits))
+    assert error.outcome_class is OutcomeClass.DEADLINE
+
+
+async def test_limit_of_the_attempt(
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
+) -> None:
+    limits = replace(GENEROUS, attempt=0.2)
+    for script, expected in (
+        ((Act.HOLD,), OutcomeClass.SILENT),
+        ((*stream(wire, wire.opening(), end=False), Act.HOLD), OutcomeClass.SILENT),
+        ((*stream(wire, wire.text("a"), end=False), Act.HOLD), OutcomeClass.STREAM_BROKEN),
+    ):
+        upstream.answer(*script)
+        error = await failure_of(connector, call(**way, limits=limits))
+        assert error.outcome_class is expected
+        assert "the attempt took longer than 0.2 s" in error.message
+
+
+async def test_limit_of_the_attempt_at_a_whole_answer(
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector
+) -> None:
+    for script in ((Act.HOLD,), (sized(wire.whole("hi"))[:-5], Act.HOLD)):
+        upstream.answer(*script)
+        error = await failure_of(connector, call(limits=replace(GENEROUS, attempt=SHORT)))
+        assert error.outcome_class is OutcomeClass.SILENT
+
+
+async def test_limit_of_the_attempt_past_the_deadline(
+    upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
+) -> None:
+    upstream.answer(Act.HOLD)
+    limits = replace(GENEROUS, total=SHORT, attempt=20.0)
+    error = await failure_of(connector, call(**way, limits=limits))
     assert error.outcome_class is OutcomeClass.DEADLINE
 
 
@@ -108,16 +142,18 @@ async def test_whole_answer_that_stalls(
 
 @pytest.mark.parametrize("fate", [Act.CLOSE, Act.RESET])
 async def test_cut_before_content(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, fate: Act
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, fate: Act, way: dict[str, bool]
 ) -> None:
     upstream.answer(*stream(wire, wire.opening(), end=False), fate)
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert error.outcome_class is OutcomeClass.CONNECTION_RESET
 
 
-async def broken_after_content(connector: HttpConnector, upstream: ScriptedServer) -> UpstreamError:
+async def broken_after_content(
+    connector: HttpConnector, upstream: ScriptedServer, way: dict[str, bool]
+) -> UpstreamError:
     """The error of a stream that goes on only once its first content has been read."""
-    events = connector.events(call(stream=True))
+    events = connector.events(call(**way))
     assert [type(await anext(events)) for _ in range(2)] == [Started, Delta]
     upstream.go_on.set()
     with pytest.raises(UpstreamError) as caught:
@@ -127,22 +163,30 @@ async def broken_after_content(connector: HttpConnector, upstream: ScriptedServe
 
 @pytest.mark.parametrize("fate", [Act.CLOSE, Act.RESET])
 async def test_cut_after_content(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, fate: Act
+    wire: Wire,
+    upstream: ScriptedServer,
+    connector: HttpConnector,
+    fate: Act,
+    way: dict[str, bool],
 ) -> None:
     upstream.answer(*stream(wire, wire.text("a"), end=False), Act.AWAIT_TEST, fate)
-    error = await broken_after_content(connector, upstream)
+    error = await broken_after_content(connector, upstream, way)
     assert error.outcome_class is OutcomeClass.STREAM_BROKEN
 
 
 @pytest.mark.parametrize("end_mark", [b"", b"data: [DONE]\n\n"])
 async def test_clean_end_without_a_finish_reason(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, end_mark: bytes
+    wire: Wire,
+    upstream: ScriptedServer,
+    connector: HttpConnector,
+    end_mark: bytes,
+    way: dict[str, bool],
 ) -> None:
     upstream.answer(*stream(wire, wire.text("a"), *([end_mark] if end_mark else [])))
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert error.outcome_class is OutcomeClass.STREAM_BROKEN
     upstream.answer(*stream(wire, wire.opening()))
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert error.outcome_class is OutcomeClass.CONNECTION_RESET
 
 
@@ -179,42 +223,75 @@ async def test_error_inside_the_answer(
 
 
 async def test_error_inside_the_stream_after_content(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(*stream(wire, wire.text("a"), wire.error("slow down", 429)))
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert (error.outcome_class, error.status) == (OutcomeClass.STREAM_BROKEN, 429)
 
 
-async def test_page_instead_of_a_stream(upstream: ScriptedServer, connector: HttpConnector) -> None:
+@pytest.mark.parametrize(
+    ("event", "headers", "expected"),
+    [
+        ({"message": "slow down", "code": 429, "retry_after": 2}, (), 2.0),
+        ({"message": "slow down", "code": 429}, ("Retry-After: 7",), 7.0),
+        ({"message": "slow down", "code": 429, "retry_after": 2}, ("Retry-After: 7",), 2.0),
+        ({"message": "slow down", "code": 429}, (), None),
+        ({"message": "busy", "code": 503, "retry_after_ms": 500}, (), 0.5),
+        ({"message": "broken", "code": 500, "retry_after": 2}, ("Retry-After: 7",), None),
+    ],
+)
+async def test_wait_of_an_error_inside_the_answer(
+    wire: Wire,
+    upstream: ScriptedServer,
+    connector: HttpConnector,
+    way: dict[str, bool],
+    event: dict[str, object],
+    headers: tuple[str, ...],
+    expected: float | None,
+) -> None:
+    _, *events = stream(wire, wire.opening(), wire.event({"error": event}))
+    start = head(wire.stream_type, "Transfer-Encoding: chunked", *headers)
+    upstream.answer(start, *events)
+    error = await failure_of(connector, call(**way))
+    assert (error.status, error.retry_after_s) == (event["code"], expected)
+
+
+async def test_page_instead_of_a_stream(
+    upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
+) -> None:
     upstream.answer(sized(b"<html>welcome</html>", "text/html; charset=utf-8"))
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert error.outcome_class is OutcomeClass.SERVER_ERROR
     assert "text/html" in error.message
 
 
 async def test_json_error_instead_of_a_stream(
-    upstream: ScriptedServer, connector: HttpConnector
+    upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(sized(b'{"error": {"message": "later", "code": "rate_limit_exceeded"}}'))
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert error.outcome_class is OutcomeClass.RATE_LIMITED
 
 
 async def test_whole_json_instead_of_a_stream(
-    upstream: ScriptedServer, connector: HttpConnector
+    upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(sized(b'{"choices": []}'))
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert error.outcome_class in (OutcomeClass.SERVER_ERROR, OutcomeClass.CONNECTION_RESET)
 
 
 async def test_endless_line(
-    wire: Wire, upstream: ScriptedServer, session: aiohttp.ClientSession, connector: HttpConnector
+    wire: Wire,
+    upstream: ScriptedServer,
+    session: aiohttp.ClientSession,
+    connector: HttpConnector,
+    way: dict[str, bool],
 ) -> None:
     event = wire.text("x" * (5 * 1024 * 1024))
     upstream.answer(*stream(wire, wire.text("a"), event, *wire.ending()))
-    error = await failure_of(connector, call(stream=True))
+    error = await failure_of(connector, call(**way))
     assert error.outcome_class is OutcomeClass.STREAM_BROKEN
     assert "longer than" in error.message
 
@@ -268,10 +345,10 @@ async def test_unreadable_list_of_models(
 
 
 async def test_closing_the_iterator_closes_the_connection(
-    wire: Wire, upstream: ScriptedServer, connector: HttpConnector
+    wire: Wire, upstream: ScriptedServer, connector: HttpConnector, way: dict[str, bool]
 ) -> None:
     upstream.answer(*stream(wire, wire.text("a"), end=False), Act.HOLD)
-    events = connector.events(call(stream=True))
+    events = connector.events(call(**way))
     await anext(events)
     await anext(events)
     await events.aclose()

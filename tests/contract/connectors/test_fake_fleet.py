@@ -65,11 +65,12 @@ def call(
     body: dict[str, Any],
     *,
     stream: bool = False,
+    assembled: bool = False,
     operation: Operation = Operation.CHAT,
     limits: Limits = GENEROUS,
 ) -> UpstreamCall:
     raw = json.dumps(body).encode()
-    return UpstreamCall(operation, raw, MODELS[provider.id], stream, limits)
+    return UpstreamCall(operation, raw, MODELS[provider.id], stream, limits, assembled=assembled)
 
 
 async def answer(connector: HttpConnector, attempt: UpstreamCall) -> tuple[str, Finished | Whole]:
@@ -177,6 +178,7 @@ WHILE_STREAMING = {
 async def test_fault_in_a_stream(
     provider: FakeProvider,
     connector: HttpConnector,
+    way: dict[str, bool],
     kind: FaultKind,
     after: int,
     expected: OutcomeClass,
@@ -185,7 +187,7 @@ async def test_fault_in_a_stream(
     await provider.behave(Behaviour(tokens_per_s=200.0, faults=(fault,)))
     limits = replace(GENEROUS, first_token=0.3, idle=0.3)
     with pytest.raises(UpstreamError) as caught:
-        await answer(connector, call(provider, CHAT, stream=True, limits=limits))
+        await answer(connector, call(provider, CHAT, **way, limits=limits))
     assert caught.value.outcome_class is expected
 
 
@@ -193,12 +195,15 @@ async def test_fault_in_a_stream(
     "kind", [FaultKind.MALFORMED_EVENT, FaultKind.INVALID_UTF8, FaultKind.NO_USAGE]
 )
 async def test_fault_a_stream_survives(
-    provider: FakeProvider, connector: HttpConnector, kind: FaultKind
+    provider: FakeProvider, connector: HttpConnector, way: dict[str, bool], kind: FaultKind
 ) -> None:
     await provider.behave(Behaviour(faults=(Fault(kind, after_tokens=AFTER),)))
-    text, last = await answer(connector, call(provider, CHAT, stream=True))
+    text, last = await answer(connector, call(provider, CHAT, **way))
     assert text == expected_text(MODELS[provider.id], PROMPT)
     assert last.finish_reason == "stop"
+    tells = "assembled" in way or provider.spec.server is Server.OLLAMA
+    assert (last.usage is not None) == (tells and kind is not FaultKind.NO_USAGE)
+    assert connector.malformed_events == (0 if kind is FaultKind.NO_USAGE else 1)
 
 
 @pytest.mark.parametrize(

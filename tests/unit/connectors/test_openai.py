@@ -9,7 +9,7 @@ import pytest
 
 from router_service.connectors.classify import implied_status, read_error
 from router_service.connectors.failures import Failures
-from router_service.connectors.openai import OpenAiDecoder, OpenAiProtocol
+from router_service.connectors.openai import OpenAiDecoder, OpenAiProtocol, choices_wanted
 from router_service.errors import UpstreamError
 from router_service.types import (
     Delta,
@@ -79,6 +79,43 @@ def test_every_choice_needs_its_finish_reason(decoder: OpenAiDecoder) -> None:
     assert decoder.finished() == Finished("stop", None, None)
 
 
+@pytest.mark.parametrize("end", [b"", b"data: [DONE]\n\n"])
+def test_a_choice_that_never_began(end: bytes) -> None:
+    decoder = OpenAiDecoder(Failures("p"), choices_wanted=2)
+    feed(decoder, chunk({"index": 0, "text": "a", "finish_reason": "stop"}))
+    assert not list(decoder.feed(end))
+    # Cut off before the second, unless the server says that this is all.
+    assert (decoder.finished() is None) == (not end)
+    feed(decoder, chunk({"index": 1, "text": "", "finish_reason": "content_filter"}))
+    assert decoder.finished() == Finished("stop", None, None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "choices"),
+    [
+        (Operation.CHAT, {}, 1),
+        (Operation.CHAT, {"n": 3}, 3),
+        (Operation.CHAT, {"n": None}, 1),
+        (Operation.CHAT, {"n": "many"}, 1),
+        (Operation.CHAT, {"messages": [{"content": '"n"'}]}, 1),
+        (Operation.COMPLETION, {"prompt": "a"}, 1),
+        (Operation.COMPLETION, {"prompt": ["a", "b"], "n": 2}, 4),
+        (Operation.COMPLETION, {"prompt": [1, 2, 3]}, 1),
+        (Operation.COMPLETION, {"prompt": [[1, 2], [3]]}, 2),
+    ],
+)
+def test_choices_wanted(operation: Operation, body: dict[str, Any], choices: int) -> None:
+    raw = json.dumps(body).encode()
+    assert choices_wanted(UpstreamCall(operation, raw, "up", True, LIMITS)) == choices
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "tool_calls", "x_new"])
+def test_finish_reasons_are_passed_on(decoder: OpenAiDecoder, reason: str) -> None:
+    (delta,) = feed(decoder, chunk({"delta": {}, "finish_reason": reason}))
+    assert json.loads(delta.raw)["choices"][0]["finish_reason"] == reason
+    assert decoder.finished() == Finished(reason, None, None)
+
+
 def test_usage_comes_last(decoder: OpenAiDecoder) -> None:
     feed(decoder, chunk({"finish_reason": "stop"}) | {"usage": None, "model": "m"})
     feed(decoder, {"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 1}})
@@ -141,12 +178,34 @@ def test_whole_embedding_and_completion() -> None:
         ({"object": "error", "message": "m", "code": 404}, 404),
         ({"error": True}, 500),
         ({"error": {"code": 42}}, 500),
+        ({"error": [1, {"a": "b"}]}, 500),
     ],
 )
 def test_status_an_error_inside_an_answer_stands_for(document: Any, status: int) -> None:
     detail = read_error(document)
     assert detail is not None
     assert implied_status(detail) == status
+
+
+@pytest.mark.parametrize(
+    ("document", "wait"),
+    [
+        ({"error": {"code": 429, "retry_after": 2}}, 2.0),
+        ({"error": {"code": 429}, "retry_after": "1.5"}, 1.5),
+        ({"error": {"code": 429, "retry_after_ms": 250}}, 0.25),
+        ({"error": "loading", "estimated_time": 20.123456789012}, 20.123456789012),
+        ({"error": {"details": [{"retryDelay": "34s"}, {"x": 1}, 7]}}, 34.0),
+        ({"error": {"retry_after": 10**400}}, 86_400.0),
+        ({"error": {"retry_after": -1}}, 0.0),
+        ({"error": {"retry_after": True}}, None),
+        ({"error": {"retry_after": "soon"}}, None),
+        ({"error": {"code": 429}}, None),
+    ],
+)
+def test_wait_an_error_states(document: Any, wait: float | None) -> None:
+    detail = read_error(document)
+    assert detail is not None
+    assert detail.retry_after_s == wait
 
 
 @pytest.mark.parametrize("document", [None, 7, [], {}, {"error": None}, {"choices": []}])

@@ -17,8 +17,11 @@ from grpc_status import rpc_status
 from router_service.errors import RouterError
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
+from router_service.serving.admission import Admission, Bounds, Place
+from router_service.serving.ports import Reload
 from router_service.types import (
     Answer,
+    Arrival,
     Delta,
     Finished,
     Incoming,
@@ -104,6 +107,9 @@ def provider_figures(**changes: Any) -> dict[str, Any]:
         "kind": "ollama",
         "location": "local",
         "active": True,
+        "state": "enabled",
+        "state_reason": None,
+        "state_until_us": 0,
         "exclusive_group": None,
         "health": "healthy",
         "in_flight": 0,
@@ -149,6 +155,13 @@ STATUS: dict[str, Any] = {
             kind="openai", location="cloud", health="half_open", out_until_us=9
         ),
         "off": provider_figures(kind="openai", active=False),
+        "held": provider_figures(
+            state="draining",
+            state_reason="drained by an operator: new memory",
+            in_flight=2,
+            health="cooling_down",
+            out_until_us=1_700_000_000_000_000,
+        ),
     },
     "deployments": {
         "*@ollama": deployment_figures(None, "ollama"),
@@ -165,6 +178,7 @@ STATUS: dict[str, Any] = {
         "m@far": deployment_figures("m", "far", weight=0.2, health="recovering"),
         "m@gpu-a": deployment_figures("m", "gpu-a"),
         "m@gpu-b": deployment_figures("m", "gpu-b", enabled=False),
+        "m@held": deployment_figures("m", "held"),
         "n@far": deployment_figures(
             "n", "far", health="cooling_down", out_until_us=1_700_000_000_000_001
         ),
@@ -239,6 +253,8 @@ class FakeRequests:
     """Raised by a stream after its first delta."""
     hang: bool = False
     """Wait to be released before answering; a stream waits after its first delta."""
+    endless: bool = False
+    """A stream goes on and on."""
     report_status: str = "accepted"
     feedback_status: str = "accepted"
     document: dict[str, Any] = field(default_factory=dict)
@@ -249,6 +265,19 @@ class FakeRequests:
     """Ends the hanging."""
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the provider's side was let go of."""
+
+    admission: Admission = field(
+        default_factory=lambda: Admission(Bounds(8, 8), max_deciding=8, max_body_bytes_held=1 << 25)
+    )
+    turned_away: list[tuple[Arrival, BaseException]] = field(default_factory=list)
+    """Requests that were never handed in."""
+
+    def join(self, arrival: Arrival) -> Place:
+        timeout_s = arrival.timeout_s
+        return self.admission.join(arrival, 30.0 if timeout_s is None else timeout_s)
+
+    def refused(self, arrival: Arrival, error: BaseException, queued_s: float = 0.0) -> None:
+        self.turned_away.append((arrival, error))
 
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         self._see(incoming)
@@ -265,6 +294,8 @@ class FakeRequests:
             yield Delta(b'{"n":1}', "hel", content=True)
             if self.hang:
                 await self.release.wait()
+            while self.endless:
+                yield Delta(b'"' + b"x" * 100_000 + b'"', "x", content=True)
             if self.break_with is not None:
                 raise self.break_with
             yield Delta(b'{"n":2}', "lo", content=True)
@@ -341,6 +372,35 @@ class FakeRequests:
             self.cancelled.set()
 
 
+class FakeOperations:
+    """An operator service that remembers what was wanted and answers as the test says."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[str, str, str, int | None, str]] = []
+        self.dry_runs: list[bool] = []
+        self.error: Exception | None = None
+        self.outcome = Reload(True, "new", "old", ())
+
+    async def reload(self, *, dry_run: bool = False) -> Reload:
+        self.dry_runs.append(dry_run)
+        return self.outcome
+
+    def set_provider_state(
+        self,
+        provider: str,
+        state: str,
+        *,
+        reason: str = "",
+        duration_us: int | None = None,
+        operator: str,
+    ) -> dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        self.wanted.append((provider, state, reason, duration_us, operator))
+        figures: dict[str, Any] = STATUS["providers"]["held"]
+        return figures
+
+
 @dataclass
 class Face:
     """A running server and stubs that call it."""
@@ -368,6 +428,11 @@ def requests() -> FakeRequests:
 
 
 @pytest.fixture
+def operations() -> FakeOperations:
+    return FakeOperations()
+
+
+@pytest.fixture
 def keys() -> Keys:
     return Keys({})
 
@@ -378,8 +443,10 @@ def config() -> Any:
 
 
 @pytest.fixture
-async def face(requests: FakeRequests, keys: Keys, config: Any) -> AsyncIterator[Face]:
-    server = create_grpc_server(requests, keys=keys, config=config)
+async def face(
+    requests: FakeRequests, operations: FakeOperations, keys: Keys, config: Any
+) -> AsyncIterator[Face]:
+    server = create_grpc_server(requests, operations, keys=keys, config=config)
     port = bind(server, "127.0.0.1", 0)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

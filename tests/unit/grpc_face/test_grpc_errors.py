@@ -20,7 +20,17 @@ PROMPT = router_pb2.GenerateRequest(model="m", prompt="hi")
 
 def attempt(number: int = 1, message: str | None = "refused") -> AttemptRecord:
     return AttemptRecord(
-        number, "m", "ollama", "m@ollama", "m", OutcomeClass.UNREACHABLE, None, message, None, 0.002
+        number,
+        "first",
+        "m",
+        "ollama",
+        "m@ollama",
+        "m",
+        OutcomeClass.UNREACHABLE,
+        None,
+        message,
+        None,
+        0.002,
     )
 
 
@@ -57,6 +67,8 @@ CASES = [
     (failed(OutcomeClass.INVALID_REQUEST), Code.INVALID_ARGUMENT, "ALL_ATTEMPTS_FAILED"),
     (failed(OutcomeClass.CONTENT_POLICY), Code.INVALID_ARGUMENT, "ALL_ATTEMPTS_FAILED"),
     (errors.StreamBroken("cut", []), Code.ABORTED, "STREAM_BROKEN"),
+    (errors.UnknownProvider("?", []), Code.NOT_FOUND, "UNKNOWN_PROVIDER"),
+    (errors.NotBuilt("not yet"), Code.UNIMPLEMENTED, "NOT_BUILT"),
 ]
 
 

@@ -141,7 +141,7 @@ async def test_a_stream_opens_carries_deltas_and_finishes(face: Any, requests: A
 
 async def test_a_broken_stream_ends_aborted_with_its_attempts(face: Any, requests: Any) -> None:
     tried = AttemptRecord(
-        1, "m", "ollama", "m@ollama", "m", OutcomeClass.STREAM_BROKEN, 200, "cut", 0.1, 0.5
+        1, "first", "m", "ollama", "m@ollama", "m", OutcomeClass.STREAM_BROKEN, 200, "cut", 0.1, 0.5
     )
     requests.break_with = StreamBroken("the answer broke off", [tried])
     call = face.router.GenerateStream(router_pb2.GenerateStreamRequest(generate=PROMPT))

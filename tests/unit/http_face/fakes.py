@@ -9,8 +9,11 @@ from typing import Any
 
 import aiohttp
 
+from router_service.errors import Draining
+from router_service.serving.admission import Admission, Bounds, Place
 from router_service.types import (
     Answer,
+    Arrival,
     AttemptRecord,
     Delta,
     Finished,
@@ -146,6 +149,9 @@ class FakeService:
         self.reset: list[str | None] = []
         self.figures: dict[str, Any] = FIGURES
         self.draining = False
+        self.admission = Admission(Bounds(8, 8), max_deciding=8, max_body_bytes_held=1 << 25)
+        self.turned_away: list[tuple[Arrival, BaseException]] = []
+        """Requests that were never handed in."""
         self.error: BaseException | None = None
         """Raised instead of an answer."""
         self.opening: Opening | None = None
@@ -154,6 +160,15 @@ class FakeService:
         self.decision = CoreDecision()
         self.closed = asyncio.Event()
         """Set when the last stream's generator was closed or ended."""
+
+    def join(self, arrival: Arrival) -> Place:
+        if self.draining:
+            raise Draining("this process is stopping")
+        timeout_s = arrival.timeout_s
+        return self.admission.join(arrival, 30.0 if timeout_s is None else timeout_s)
+
+    def refused(self, arrival: Arrival, error: BaseException, queued_s: float = 0.0) -> None:
+        self.turned_away.append((arrival, error))
 
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         self.incoming.append(incoming)
@@ -253,6 +268,7 @@ def finished() -> Finished:
 def attempt(number: int, outcome: OutcomeClass, status: int | None, message: str) -> AttemptRecord:
     return AttemptRecord(
         number=number,
+        kind="first" if number == 1 else "fallback",
         model="llama3.1:latest",
         provider="ollama",
         deployment="llama3.1:latest@ollama",

@@ -91,6 +91,17 @@ async def test_a_body_that_never_comes_is_given_up(start_face: StartFace) -> Non
     assert not face.service.incoming
 
 
+async def test_a_body_slower_than_the_deadline_is_given_up_then(start_face: StartFace) -> None:
+    face = await start_face()
+    reader, writer = await asyncio.open_connection("127.0.0.1", face.port)
+    headers = "Host: x\r\nx-request-timeout: 0.1\r\nContent-Length: 10\r\n\r\n"
+    writer.write(f"POST {PATH} HTTP/1.1\r\n{headers}abc".encode())
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 504 ")
+    writer.close()
+    assert not face.service.incoming
+
+
 @pytest.mark.parametrize(
     "headers",
     [

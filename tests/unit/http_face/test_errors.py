@@ -131,6 +131,7 @@ async def test_a_failed_walk_lists_its_attempts(face: Face) -> None:
     assert body["error"]["attempts"] == [
         {
             "number": 1,
+            "kind": "first",
             "model": "llama3.1:latest",
             "provider": "ollama",
             "outcome": "unreachable",
@@ -139,6 +140,7 @@ async def test_a_failed_walk_lists_its_attempts(face: Face) -> None:
         },
         {
             "number": 2,
+            "kind": "fallback",
             "model": "llama3.1:latest",
             "provider": "ollama",
             "outcome": "server_error",

@@ -46,6 +46,7 @@ async def test_feedback_for_what_is_unknown(face: Face, name: dict[str, str]) ->
         ({"decision_id": "d-1", "request_id": "r-1", "thumbs": "up"}, "decision_id"),
         ({"decision_id": 1, "thumbs": "up"}, "decision_id"),
         ({"decision_id": "x" * 513, "thumbs": "up"}, "decision_id"),
+        ({"decision_id": "\ud800", "thumbs": "up"}, "decision_id"),
         ({"decision_id": "d-1"}, "score"),
         ({"decision_id": "d-1", "thumbs": "up", "score": 1}, "score"),
         ({"decision_id": "d-1", "thumbs": "sideways"}, "thumbs"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ MakeRecord = Callable[..., RequestRecord]
 def make_attempt() -> MakeAttempt:
     base = AttemptRecord(
         number=1,
+        kind="first",
         model="llama3.1:latest",
         provider="ollama",
         deployment="llama3.1:latest@ollama",
@@ -27,7 +29,12 @@ def make_attempt() -> MakeAttempt:
         ttft_s=0.12,
         total_s=0.9,
     )
-    return lambda **changes: replace(base, **changes)
+
+    def make(**changes: Any) -> AttemptRecord:
+        later = {"kind": "fallback"} if changes.get("number", 1) > 1 else {}
+        return replace(base, **(later | changes))
+
+    return make
 
 
 @pytest.fixture
@@ -47,6 +54,7 @@ def make_record(make_attempt: MakeAttempt) -> MakeRecord:
         attempts=(make_attempt(),),
         status="ok",
         error=None,
+        queued_s=0.25,
         decision_s=4.2e-6,
         ttft_s=0.13,
         total_s=0.95,

@@ -99,6 +99,7 @@ def test_fields_of_a_request(make_record: MakeRecord) -> None:
         "attempts": [
             {
                 "number": 1,
+                "kind": "first",
                 "model": "llama3.1:latest",
                 "provider": "ollama",
                 "deployment": "llama3.1:latest@ollama",
@@ -111,6 +112,8 @@ def test_fields_of_a_request(make_record: MakeRecord) -> None:
         ],
         "status": "ok",
         "error": None,
+        "refusal": None,
+        "queued_s": 0.25,
         "decision_s": 4.2e-06,
         "ttft_s": 0.13,
         "total_s": 0.95,

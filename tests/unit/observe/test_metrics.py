@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,6 +39,7 @@ def test_a_request_is_counted_and_measured(metrics: Metrics, make_record: MakeRe
             "router_attempts_total",
             provider="ollama",
             model="llama3.1:latest",
+            kind="first",
             outcome="success",
         )
         == 1
@@ -44,11 +47,33 @@ def test_a_request_is_counted_and_measured(metrics: Metrics, make_record: MakeRe
     assert value(metrics, "router_decision_seconds_sum") == pytest.approx(4.2e-6)
     assert value(metrics, "router_overhead_seconds_sum") == pytest.approx(0.0004)
     assert value(metrics, "router_request_seconds_sum") == pytest.approx(0.95)
+    assert value(metrics, "router_queue_seconds_sum") == pytest.approx(0.25)
     assert value(
         metrics, "router_time_to_first_token_seconds_sum", provider="ollama"
     ) == pytest.approx(0.12)
     assert value(metrics, "router_tokens_total", kind="prompt", provider="ollama") == 11
     assert value(metrics, "router_tokens_total", kind="completion", provider="ollama") == 7
+
+
+def test_refusals_are_counted_by_the_bound_they_met(
+    metrics: Metrics, make_record: MakeRecord
+) -> None:
+    refused = make_record(attempts=(), rule=None, status="overloaded", refusal="queue_full")
+    metrics.request_finished(replace(refused, queued_s=0.0))
+    metrics.request_finished(replace(refused, queued_s=5.0, refusal="queue_timeout"))
+    for reason in ("queue_full", "queue_timeout"):
+        assert value(metrics, "router_refused_total", face="http", reason=reason) == 1
+    assert value(metrics, "router_queue_seconds_count") == 1
+    assert value(metrics, "router_queue_seconds_sum") == 5
+
+
+def test_the_lanes_are_read_at_scrape_time() -> None:
+    lane = SimpleNamespace(running=1, waiting=2, bytes_held=3)
+    metrics = Metrics(lanes=lambda: {"carry_out": lane})
+    lane.running = 7
+    assert value(metrics, "router_requests_running", work="carry_out") == 7
+    assert value(metrics, "router_requests_waiting", work="carry_out") == 2
+    assert value(metrics, "router_body_bytes_held", work="carry_out") == 3
 
 
 def test_buckets_reach_down_to_where_the_router_works(
@@ -68,6 +93,18 @@ def test_fallbacks_are_counted_by_move(metrics: Metrics, fallen_back: RequestRec
     assert value(metrics, name, from_="llama_cpp_python", to="ollama_cloud", reason="silent") == 1
     assert value(metrics, "router_fallback_success_total") == 1
     assert value(metrics, "router_tokens_total", kind="prompt", provider="ollama_cloud") == 11
+
+
+def test_a_race_is_no_fallback(
+    metrics: Metrics, make_record: MakeRecord, make_attempt: MakeAttempt
+) -> None:
+    winner = make_attempt(deployment="m@one", provider="one")
+    loser = make_attempt(
+        number=2, kind="hedge", deployment="m@two", outcome=OutcomeClass.CANCELLED, provider="two"
+    )
+    metrics.request_finished(make_record(attempts=(winner, loser)))
+    assert b"router_fallbacks_total{" not in metrics.render()[0]
+    assert value(metrics, "router_tokens_total", kind="prompt", provider="one") == 11
 
 
 def test_a_repeat_is_no_fallback(
@@ -121,7 +158,14 @@ def test_names_that_clients_make_up_become_no_label(
     text = metrics.render()[0]
     assert b"made-up" not in text
     assert (
-        value(metrics, "router_attempts_total", provider="ollama", model="*", outcome="success")
+        value(
+            metrics,
+            "router_attempts_total",
+            provider="ollama",
+            model="*",
+            kind="first",
+            outcome="success",
+        )
         == 50
     )
 
@@ -137,10 +181,17 @@ def test_series_have_a_bound(
         attempt = make_attempt(model=f"m{number}", deployment=f"m{number}@ollama")
         metrics.request_finished(make_record(attempts=(attempt,)))
     assert metrics.render()[0].count(b"\nrouter_attempts_total{") == 4
-    other = {"provider": "other", "model": "other", "outcome": "other"}
+    other = dict.fromkeys(("provider", "model", "kind", "outcome"), "other")
     assert value(metrics, "router_attempts_total", **other) == 7
     assert (
-        value(metrics, "router_attempts_total", provider="ollama", model="m0", outcome="success")
+        value(
+            metrics,
+            "router_attempts_total",
+            provider="ollama",
+            model="m0",
+            kind="first",
+            outcome="success",
+        )
         == 1
     )
 

@@ -15,11 +15,15 @@ pytest.importorskip("router_service._core", reason="the core is not built")
 from router_service.core import Router, Table
 from router_service.errors import UpstreamError
 from router_service.observe.tracing import Tracing
-from router_service.serving.admission import Admission
+from router_service.serving.admission import Admission, Bounds, Place
+from router_service.serving.entry import entered
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
+from router_service.serving.upstreams import Upstreams
+from router_service.testing.carriage import hang
 from router_service.types import (
     Answer,
+    Arrival,
     Attributes,
     Delta,
     Event,
@@ -33,6 +37,7 @@ from router_service.types import (
     UpstreamCall,
     Usage,
     Whole,
+    Work,
 )
 
 USAGE = Usage(3, 5)
@@ -72,8 +77,11 @@ def failing(outcome_class: OutcomeClass, **members: Any) -> list[Step]:
     return [UpstreamError(outcome_class, f"told to fail: {outcome_class}", **members)]
 
 
+@dataclass(frozen=True, slots=True)
 class Hang:
-    """In a script: wait until the attempt is closed."""
+    """In a script: wait so long, or until the attempt is closed."""
+
+    seconds: float | None = None
 
 
 Step = Event | Exception | Hang
@@ -101,7 +109,7 @@ class ScriptedConnector:
                     raise step
                 if isinstance(step, Hang):
                     self.hanging.set()
-                    await asyncio.get_running_loop().create_future()
+                    await hang(step.seconds)
                 else:
                     yield step
         finally:
@@ -140,7 +148,15 @@ class House:
     seen: Records
 
     async def whole(self, model: str = "big", **members: Any) -> Answer:
-        answer = await self.orchestrator.open(incoming(model, **members))
+        """A request as a face brings it in, carried out."""
+        request = incoming(model, **members)
+
+        async def read(place: Place) -> Incoming:
+            await place.turn()
+            return request
+
+        async with entered(self.orchestrator, arrival_of(request), read) as read_request:
+            answer = await self.orchestrator.open(read_request)
         assert isinstance(answer, Answer)
         return answer
 
@@ -175,6 +191,17 @@ def incoming(
     )
 
 
+def arrival_of(request: Incoming) -> Arrival:
+    return Arrival(
+        face=request.face,
+        work=Work.CARRY_OUT,
+        operation=request.operation,
+        principal=request.principal,
+        request_id=request.request_id,
+        timeout_s=request.timeout_s,
+    )
+
+
 @pytest.fixture
 def table() -> Table:
     return Table.compile(json.dumps(CONFIG).encode())
@@ -182,9 +209,13 @@ def table() -> Table:
 
 @pytest.fixture
 def house(table: Table) -> House:
+    return house_of(table)
+
+
+def house_of(table: Table) -> House:
     router, admission, seen = Router(table, "test"), _admission(), Records()
     connectors = {"one": ScriptedConnector(), "two": ScriptedConnector()}
-    upstreams = {p.id: Upstream(p, connectors[p.id]) for p in table.providers}
+    upstreams = Upstreams(Upstream(p, connectors[p.id]) for p in table.providers)
     orchestrator = Orchestrator(
         router=router,
         upstreams=upstreams,
@@ -200,4 +231,4 @@ def house(table: Table) -> House:
 
 
 def _admission() -> Admission:
-    return Admission(max_concurrent=8, max_queue=8, queue_timeout_s=1)
+    return Admission(Bounds(8, 8, 1), max_deciding=8, max_body_bytes_held=1 << 20)

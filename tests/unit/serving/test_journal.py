@@ -41,6 +41,7 @@ async def test_a_success(table: Table) -> None:
     trying = journal.attempt(attempt)
     trying.first_token()
     trying.finish(OutcomeClass.SUCCESS, None, ANSWER)
+    journal.used(ANSWER.usage)
     journal.close(None)
     record = seen.only
     assert (record.status, record.error, record.usage) == ("ok", None, USAGE)

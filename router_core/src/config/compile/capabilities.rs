@@ -87,6 +87,7 @@ fn add(draft: &mut Draft, name: &str) {
         min_parameters: None,
         min_context: None,
         parameters: StrategyParameters::default(),
+        delivery: draft.table.settings.delivery,
     });
     draft.known.capabilities.insert(name.to_owned(), Some(capability));
     let entry = CapabilityName { capability, deprecated: false };
@@ -119,7 +120,9 @@ fn compile_one(draft: &mut Draft, id: CapabilityId, entry: &CapabilityEntry, at:
     let providers = providers(draft, entry, at);
     let members = members(draft, id, entry, &providers, at);
     let parameters = draft.parameters(entry.parameters.as_ref(), &at.key("parameters"));
+    let delivery = draft.delivery(entry.delivery);
     let capability = draft.table.capabilities.get_mut(id);
+    capability.delivery = delivery;
     capability.description = entry.description.clone().unwrap_or_default();
     capability.strategy = strategy;
     capability.members = members;

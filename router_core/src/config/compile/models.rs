@@ -79,6 +79,7 @@ fn compile_one(
     let capabilities = capabilities(draft, entry, at);
     let placed = deployments(draft, entry, at)?;
     let location = placed.first().map(|first| draft.table.providers.get(first.provider).location);
+    let delivery = draft.delivery(entry.delivery);
     let model = draft.table.models.push(Model {
         name: name.to_owned(),
         aliases: Vec::new(),
@@ -91,6 +92,7 @@ fn compile_one(
         strategy: draft.table.settings.strategy,
         pool: None,
         chain: Vec::new(),
+        delivery,
     });
     let features = entry.features.as_deref().map_or(FEATURES, union);
     for deployment in placed {
@@ -230,6 +232,7 @@ impl Draft {
             strategy: self.table.settings.strategy,
             pool: None,
             chain: Vec::new(),
+            delivery: self.table.settings.delivery,
         });
         self.add_named_deployment(model, provider, priority);
         self.known.models.insert(name.to_owned(), Some(model));

@@ -68,6 +68,7 @@ fn compile_one(
         pattern: entry.pattern.clone(),
         target: Target::Deployment(draft.table.providers.get(provider?).passthrough),
         fallback,
+        delivery: draft.delivery(entry.delivery),
     })
 }
 

@@ -47,12 +47,14 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
     }
     let parameters = draft.parameters(entry.parameters.as_ref(), &at.key("parameters"));
+    let delivery = draft.delivery(entry.delivery);
     let pool = draft.table.pools.push(Pool {
         name: name.to_owned(),
         strategy,
         members,
         parameters,
         fallback: Vec::new(),
+        delivery,
     });
     match model {
         Some(model) => draft.table.models.get_mut(model).pool = Some(pool),

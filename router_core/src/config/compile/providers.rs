@@ -101,11 +101,14 @@ fn compile_one(
         credential,
         features,
         active,
+        prefill: entry.prefill.unwrap_or(false),
+        stream_whole: entry.stream_whole_answers.unwrap_or(true),
         exclusive_group: entry.exclusive_group.clone(),
         limits: AttemptLimits {
             connect_us: micros(entry.connect_timeout_ms, CONNECT_US),
             first_token_us: micros(entry.first_token_timeout_ms, FIRST_TOKEN_US),
             idle_us: micros(entry.idle_timeout_ms, IDLE_US),
+            total_us: entry.total_timeout_ms.map(Milliseconds::micros),
         },
         passthrough: deployments.push(Deployment {
             key: stable_hash(&[&passthrough]),

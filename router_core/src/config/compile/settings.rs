@@ -5,8 +5,9 @@ use super::Draft;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
 use crate::config::schema::scalars::{Deadline, Milliseconds, Seconds};
-use crate::config::schema::settings::FirstRequestStrategy;
+use crate::config::schema::settings::{DeliveryEntry, FirstRequestStrategy};
 use crate::config::schema::Document;
+use crate::delivery::Delivery;
 use crate::settings::Settings;
 use crate::table::StrategyParameters;
 
@@ -44,6 +45,7 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         warm_check_timeout_us: first
             .warm_check_timeout_ms
             .map_or(standard.warm_check_timeout_us, Milliseconds::micros),
+        delivery: delivered(written.delivery, Delivery::default()),
         short_retry_after_us: written
             .short_retry_after_seconds
             .map_or(standard.short_retry_after_us, Seconds::micros),
@@ -54,6 +56,23 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         permit_ttl_us: written.permit_ttl_seconds.map_or(timeout_us, Deadline::micros),
     };
     complexity(draft, document);
+}
+
+/// What an entry says, and the rest as it is elsewhere.
+fn delivered(entry: Option<DeliveryEntry>, standard: Delivery) -> Delivery {
+    let entry = entry.unwrap_or_default();
+    Delivery {
+        stream_break: entry.stream_break.unwrap_or(standard.stream_break),
+        commit: entry.commit.unwrap_or(standard.commit),
+        hedge: entry.hedge.unwrap_or(standard.hedge),
+    }
+}
+
+impl Draft {
+    /// How a rule's answers are delivered.
+    pub(super) fn delivery(&self, entry: Option<DeliveryEntry>) -> Delivery {
+        delivered(entry, self.table.settings.delivery)
+    }
 }
 
 fn parameters(

@@ -35,6 +35,7 @@ fn compile_one(draft: &mut Draft, entry: &SizeEntry, at: &Pointer) -> Result<Siz
         target: Target::Deployment(draft.table.providers.get(provider?).passthrough),
         fallback,
         reason: entry.reason.clone().unwrap_or_default(),
+        delivery: draft.delivery(entry.delivery),
     })
 }
 

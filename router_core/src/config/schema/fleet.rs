@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::containers::{Items, Names};
 use super::scalars::{FeatureName, Milliseconds, Size, Weight};
+use super::settings::DeliveryEntry;
 use crate::price::Price;
 use crate::table::{Location, ProviderKind, Tier};
 
@@ -52,6 +53,15 @@ pub struct ProviderEntry {
     pub first_token_timeout_ms: Option<Milliseconds>,
     /// Longest silence between two pieces of an answer. Default: 15000.
     pub idle_timeout_ms: Option<Milliseconds>,
+    /// For all of an attempt. Default: what is left of the request's deadline.
+    pub total_timeout_ms: Option<Milliseconds>,
+    /// Whether the server goes on from the text of an assistant message at the end (vLLM and
+    /// llama.cpp: `continue_final_message`). Default: false.
+    pub prefill: Option<bool>,
+    /// Whether whole answers of plain text are asked for as streams, so that a silent server is
+    /// noticed by its first-token limit. False for servers that count no tokens in streams.
+    /// Default: true.
+    pub stream_whole_answers: Option<bool>,
 }
 
 /// A public model name and where it is deployed: `deployments`, or `provider` for a single one.
@@ -79,6 +89,7 @@ pub struct ModelEntry {
     pub provider: Option<String>,
     /// With `provider`: the name it knows the model by. Default: the model's name.
     pub upstream_model: Option<String>,
+    pub delivery: Option<DeliveryEntry>,
 }
 
 /// A model on a provider.

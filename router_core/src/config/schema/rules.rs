@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::containers::{Items, Names};
 use super::scalars::{Size, StrategyName, Weight};
-use super::settings::WeightFactors;
+use super::settings::{DeliveryEntry, WeightFactors};
 
 /// A regular expression over whole model names.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -16,6 +16,7 @@ pub struct PatternEntry {
     pub provider: String,
     #[serde(default)]
     pub fallback: Names,
+    pub delivery: Option<DeliveryEntry>,
 }
 
 /// What a caller can ask for instead of a model.
@@ -43,6 +44,7 @@ pub struct CapabilityEntry {
     #[schemars(range(min = 1))]
     pub min_context: Option<u32>,
     pub parameters: Option<ParametersEntry>,
+    pub delivery: Option<DeliveryEntry>,
 }
 
 /// A model name, or a model with a condition.
@@ -74,6 +76,7 @@ pub struct PoolEntry {
     /// A model, provider or named chain.
     #[serde(default)]
     pub fallback: Names,
+    pub delivery: Option<DeliveryEntry>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -136,6 +139,7 @@ pub struct SizeEntry {
     #[serde(default)]
     pub fallback: Names,
     pub reason: Option<String>,
+    pub delivery: Option<DeliveryEntry>,
 }
 
 /// A preference among equals, by what the request says of itself.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::chains::FallbackEntry;
 use super::containers::{Entries, Items};
 use super::scalars::{Deadline, Milliseconds, Seconds, StrategyName, Weight};
+use crate::delivery::{Commit, StreamBreak};
 
 /// What happens to a name that no rule knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -42,6 +43,8 @@ pub struct RouterSettings {
     pub timeout: Option<Deadline>,
     /// First cooldown, seconds. Default: 60.
     pub cooldown_time: Option<Seconds>,
+    /// How answers are delivered where a rule does not say.
+    pub delivery: Option<DeliveryEntry>,
     /// Longest Retry-After that is waited for. Default: 3.
     pub short_retry_after_seconds: Option<Seconds>,
     /// Whether a content-policy refusal moves on to the next deployment. Default: false.
@@ -59,6 +62,22 @@ pub struct RouterSettings {
     pub redis_host: Option<String>,
     #[schemars(extend("x-unused" = "state is not shared between replicas yet"))]
     pub redis_port: Option<u16>,
+}
+
+/// How an answer reaches its caller. What is left out is as in `router_settings.delivery`.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct DeliveryEntry {
+    /// When a stream breaks off after part of it was sent: `error`, or `continue`, where another
+    /// deployment goes on from the text already sent, if it is plain text. Default: error.
+    pub stream_break: Option<StreamBreak>,
+    /// When the first bytes of a stream leave: with the `first_token`, or `buffered`, with the last
+    /// one, so that every break is repaired unseen. Default: `first_token`.
+    pub commit: Option<Commit>,
+    /// Whether a second deployment may race for the first token when the first one takes longer than
+    /// its 95th percentile. Default: false.
+    pub hedge: Option<bool>,
 }
 
 /// A model's name, alone or as `LiteLLM` writes it.

@@ -348,6 +348,7 @@ fn against_the_model(class: OutcomeClass) -> bool {
         | OutcomeClass::ContextLength
         | OutcomeClass::ContentPolicy
         | OutcomeClass::InvalidRequest
-        | OutcomeClass::Cancelled => false,
+        | OutcomeClass::Cancelled
+        | OutcomeClass::Diverged => false,
     }
 }

@@ -15,9 +15,7 @@ from router_service.types import Incoming, Operation
 from router_service.v1 import router_pb2
 
 
-def incoming(
-    request: router_pb2.GenerateRequest, caller: Caller, timeout_s: float | None, *, stream: bool
-) -> Incoming:
+def incoming(request: router_pb2.GenerateRequest, caller: Caller, *, stream: bool) -> Incoming:
     """One request to carry out. Raises InvalidRequest naming the field."""
     operation = operation_of(request)
     if stream and operation is Operation.EMBEDDING:
@@ -32,7 +30,9 @@ def incoming(
         headers=caller.headers,
         principal=caller.principal,
         request_id=caller.request_id,
-        timeout_s=timeout_s,
+        timeout_s=caller.timeout_s,
+        arrived=caller.arrived,
+        queued_s=caller.queued_s,
     )
 
 

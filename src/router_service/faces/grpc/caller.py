@@ -3,8 +3,9 @@ Keys and routing metadata never travel further than this."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
@@ -25,6 +26,12 @@ class Caller:
     request_id: str
     principal: str
     headers: Mapping[str, str]
+    timeout_s: float | None = None
+    """The call's own deadline, from its arrival."""
+    arrived: float = field(default_factory=time.monotonic)
+    """When the call came, time.monotonic()."""
+    queued_s: float = 0.0
+    """Time it waited for its slot."""
 
 
 def headers_of(context: Context) -> dict[str, str]:
@@ -34,9 +41,11 @@ def headers_of(context: Context) -> dict[str, str]:
     }
 
 
-def identify(headers: dict[str, str], request_id: str, keys: Keys) -> Caller:
+def identify(
+    headers: dict[str, str], request_id: str, keys: Keys, timeout_s: float | None
+) -> Caller:
     """Check the key and drop it from the headers. Raises Unauthenticated."""
     principal = keys.check(presented_key(headers))
     for name in _SECRETS:
         headers.pop(name, None)
-    return Caller(request_id, principal, headers)
+    return Caller(request_id, principal, headers, timeout_s)

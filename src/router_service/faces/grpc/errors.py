@@ -15,7 +15,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from router_service import errors
 from router_service.faces.grpc import replies
-from router_service.types import AttemptRecord, OutcomeClass
+from router_service.types import AttemptRecord, OutcomeClass, Usage
 from router_service.v1 import errors_pb2, types_pb2
 
 DOMAIN = "router_service.v1"
@@ -129,6 +129,24 @@ def _(error: errors.DecisionError) -> Failure:
 
 
 @_failure.register
+def _(error: errors.UnknownProvider) -> Failure:
+    suggestions = error.suggestions[:_LISTED]
+    return Failure(
+        code_pb2.NOT_FOUND,
+        error.code,
+        error.message,
+        field="provider",
+        suggestions=suggestions,
+        details=(errors_pb2.DecisionFailure(suggestions=suggestions),),
+    )
+
+
+@_failure.register
+def _(error: errors.NotBuilt) -> Failure:
+    return Failure(code_pb2.UNIMPLEMENTED, error.code, error.message)
+
+
+@_failure.register
 def _(error: errors.UpstreamError) -> Failure:
     wait = None if error.retry_after_s is None else round(error.retry_after_s * 1e6)
     if error.outcome_class not in _CALLERS_FAULT:
@@ -159,7 +177,9 @@ def _(error: errors.AllAttemptsFailed) -> Failure:
 @_failure.register
 def _(error: errors.StreamBroken) -> Failure:
     # Not UNAVAILABLE: part of the answer is with the caller, so nothing may retry it unseen.
-    return Failure(code_pb2.ABORTED, error.code, error.message, details=_attempts(error.attempts))
+    return Failure(
+        code_pb2.ABORTED, error.code, error.message, details=_attempts(error.attempts, error.usage)
+    )
 
 
 def item_error(failure: Failure) -> errors_pb2.ItemError:
@@ -206,13 +226,16 @@ def _details(failure: Failure, message: str, request_id: str) -> list[Message]:
     return [*details, *failure.details]
 
 
-def _attempts(records: Sequence[AttemptRecord]) -> tuple[Message, ...]:
+def _attempts(
+    records: Sequence[AttemptRecord], delivered: Usage | None = None
+) -> tuple[Message, ...]:
     if not records:
         return ()
     attempts = [replies.attempt(record) for record in records[:_LISTED]]
     for attempt in attempts:
         attempt.message = _cut(attempt.message, _REASON_CHARACTERS)
-    return (errors_pb2.AttemptsFailure(attempts=attempts),)
+    usage = replies.usage_of(delivered)
+    return (errors_pb2.AttemptsFailure(attempts=attempts, delivered=usage),)
 
 
 def _skipped(skip: Mapping[str, Any]) -> types_pb2.Candidate:

@@ -12,11 +12,12 @@ from router_service.serving.ports import RequestService
 from router_service.types import (
     Answer,
     AttemptRecord,
+    Continued,
     Delta,
-    Finished,
     Opened,
     OutcomeClass,
     Served,
+    StreamItem,
     Usage,
 )
 from router_service.v1 import router_pb2, types_pb2
@@ -246,6 +247,7 @@ def attempt(record: AttemptRecord) -> types_pb2.Attempt:
         upstream_model=record.upstream_model,
         outcome=outcome,
         message=record.message,
+        kind=record.kind,
     )
 
 
@@ -255,12 +257,12 @@ def answer(whole: Answer) -> router_pb2.GenerateResponse:
         served=served(whole.served),
         text=whole.text,
         finish_reason=whole.finish_reason,
-        usage=_usage(whole.usage),
+        usage=usage_of(whole.usage),
         body=whole.body,
     )
 
 
-def event(item: Opened | Delta | Finished) -> router_pb2.GenerateStreamResponse:
+def event(item: StreamItem) -> router_pb2.GenerateStreamResponse:
     """One event of a streamed answer."""
     if isinstance(item, Delta):
         delta = router_pb2.StreamDelta(text=item.text, raw=item.raw)
@@ -268,13 +270,16 @@ def event(item: Opened | Delta | Finished) -> router_pb2.GenerateStreamResponse:
     if isinstance(item, Opened):
         opened = router_pb2.StreamOpened(served=served(item.served))
         return router_pb2.GenerateStreamResponse(opened=opened)
+    if isinstance(item, Continued):
+        continued = router_pb2.StreamContinued(served=served(item.served), by=item.by)
+        return router_pb2.GenerateStreamResponse(continued=continued)
     finished = router_pb2.StreamFinished(
-        finish_reason=item.finish_reason, usage=_usage(item.usage), served_model=item.served_model
+        finish_reason=item.finish_reason, usage=usage_of(item.usage), served_model=item.served_model
     )
     return router_pb2.GenerateStreamResponse(finished=finished)
 
 
-def _usage(usage: Usage | None) -> types_pb2.Usage | None:
+def usage_of(usage: Usage | None) -> types_pb2.Usage | None:
     if usage is None:
         return None
     return types_pb2.Usage(

@@ -16,8 +16,9 @@ from router_service.faces.grpc import reflection
 from router_service.faces.grpc.admin import AdminService
 from router_service.faces.grpc.health import Health
 from router_service.faces.grpc.readable import register
+from router_service.faces.grpc.sending import WRITE_TIMEOUT_S
 from router_service.faces.grpc.service import RouterService
-from router_service.serving.ports import RequestService
+from router_service.serving.ports import OperatorService, RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc, router_pb2, router_pb2_grpc
 
 _HEADROOM_BYTES = 16 * 1024 * 1024
@@ -42,7 +43,12 @@ class Settings(Protocol):
 
 
 def create_grpc_server(
-    orchestrator: RequestService, *, keys: Keys, config: Settings
+    orchestrator: RequestService,
+    operations: OperatorService,
+    *,
+    keys: Keys,
+    config: Settings,
+    write_timeout_s: float = WRITE_TIMEOUT_S,
 ) -> grpc.aio.Server:
     """A server with all services, neither bound nor started.
 
@@ -51,7 +57,8 @@ def create_grpc_server(
     """
     most = config.grpc.max_message_bytes
     server = grpc.aio.server(options=_options(most))
-    service, admin = RouterService(orchestrator, keys), AdminService(orchestrator, keys)
+    service = RouterService(orchestrator, keys, write_timeout_s)
+    admin = AdminService(orchestrator, operations, keys)
     register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server, most)
     register(admin_pb2_grpc.add_AdminServiceServicer_to_server, admin, server, most)
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)
@@ -78,6 +85,8 @@ def _options(max_message_bytes: int) -> list[tuple[str, int]]:
         # Above our own limit, so that what is a little too large gets our message, which says more.
         ("grpc.max_receive_message_length", max_message_bytes + _HEADROOM_BYTES),
         ("grpc.max_send_message_length", -1),
+        # Off: windows that grow with the bandwidth would take in requests that nobody reads yet.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),

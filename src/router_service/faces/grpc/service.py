@@ -1,110 +1,48 @@
-"""RouterService: each call checked, handed to the request service, and answered or refused.
-Every error leaves through one place, so no call is left without a status."""
+"""RouterService: each call checked, handed to the request service, and answered. What stands around
+every method is in answering."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any, NoReturn, Protocol
-
-import grpc.aio
 
 from router_service.core import Decision
 from router_service.errors import Draining, InvalidRequest
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import body, limits, replies, requests
-from router_service.faces.grpc.caller import (
-    REQUEST_ID,
-    Caller,
-    Context,
-    headers_of,
-    identify,
-)
-from router_service.faces.grpc.errors import failure_of, item_error, status
+from router_service.faces.grpc.answering import answering, entering, ours_to_answer
+from router_service.faces.grpc.caller import Caller, Context
+from router_service.faces.grpc.errors import failure_of, item_error
 from router_service.faces.grpc.health import until_draining
 from router_service.faces.grpc.readable import refuse_unreadable
-from router_service.faces.request_id import request_id_of
+from router_service.faces.grpc.sending import write
 from router_service.serving.ports import RequestService
-from router_service.types import Answer, RouteQuery
+from router_service.types import Answer, RouteQuery, Work
 from router_service.v1 import router_pb2, router_pb2_grpc
-
-_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
-
-
-class Keyed(Protocol):
-    """A servicer that knows its callers by these keys."""
-
-    keys: Keys
-
-
-Handler = Callable[[Any, Any, Context], Awaitable[Any]]
-Method = Callable[[Any, Any, Caller, Context], Awaitable[Any]]
-
-
-def ours_to_answer(error: BaseException) -> bool:
-    """Whether an error must become a status: all but our own cancelling and the process's end.
-
-    That includes what is no Exception, such as a panic of the core: the library would leave such a
-    call unanswered until its deadline.
-    """
-    if isinstance(error, asyncio.CancelledError):
-        task = asyncio.current_task()
-        return task is None or not task.cancelling()
-    return not isinstance(error, KeyboardInterrupt | SystemExit)
-
-
-def answering(method: Method) -> Handler:
-    """Makes a handler of a method: identifies the caller and turns every error into a status."""
-
-    @functools.wraps(method)
-    async def handler(self: Keyed, request: Any, context: Context) -> Any:
-        headers = headers_of(context)
-        request_id = request_id_of(headers.get(REQUEST_ID))
-        try:
-            caller = identify(headers, request_id, self.keys)
-            refuse_unreadable(request)
-            reply = await method(self, request, caller, context)
-        except BaseException as error:
-            if not ours_to_answer(error):
-                raise
-            await _refuse(context, error, request_id)
-        context.set_trailing_metadata(((REQUEST_ID, request_id),))
-        return reply
-
-    return handler
-
-
-async def _refuse(context: Context, error: BaseException, request_id: str) -> NoReturn:
-    told = status(failure_of(error, request_id), request_id)
-    trailing = (
-        (REQUEST_ID, request_id),
-        ("grpc-status-details-bin", told.SerializeToString()),
-    )
-    await context.abort(_STATUS_CODES[told.code], told.message, trailing)
 
 
 class RouterService(router_pb2_grpc.RouterServiceServicer):
     """The servicer. Method names are the RPCs'; their contract is in proto/."""
 
-    def __init__(self, requests: RequestService, keys: Keys) -> None:
+    def __init__(self, requests: RequestService, keys: Keys, write_timeout_s: float) -> None:
         self.keys = keys
-        self._requests = requests
+        self._write_timeout_s = write_timeout_s
+        self.requests = requests
         self._write = replies.DecisionWriter(requests)
 
-    @answering
+    @entering(Work.DECIDE)
     async def Route(  # noqa: N802
         self, request: router_pb2.RouteRequest, caller: Caller, _context: Context
     ) -> router_pb2.RouteResponse:
-        decision = await self._requests.decide(requests.route_query(request, caller))
+        decision = await self.requests.decide(requests.route_query(request, caller))
         response = router_pb2.RouteResponse()
         self._write.decision(
             decision, response.decision, with_candidates=request.include_candidates
         )
         return response
 
-    @answering
+    @entering(Work.DECIDE)
     async def RouteBatch(  # noqa: N802
         self, request: router_pb2.RouteBatchRequest, caller: Caller, _context: Context
     ) -> router_pb2.RouteBatchResponse:
@@ -113,14 +51,14 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         limits.count(len(request.requests), limits.MAX_BATCH, "requests")
         read = [_query_or_error(item, caller) for item in request.requests]
         queries = [item for item in read if isinstance(item, RouteQuery)]
-        decided = iter(await self._requests.decide_many(queries) if queries else ())
+        decided = iter(await self.requests.decide_many(queries) if queries else ())
         outcomes = (next(decided) if isinstance(item, RouteQuery) else item for item in read)
         response = router_pb2.RouteBatchResponse()
         for outcome, item in zip(outcomes, request.requests, strict=True):
             self._result(outcome, item, caller, response.results.add())
         return response
 
-    @answering
+    @entering(Work.DECIDE_STREAM)
     async def RouteStream(  # noqa: N802
         self,
         items: AsyncIterator[router_pb2.RouteStreamRequest],
@@ -128,7 +66,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         context: Context,
     ) -> None:
         serving = asyncio.create_task(self._route_each(items, caller, context))
-        draining = asyncio.create_task(until_draining(self._requests.ready))
+        draining = asyncio.create_task(until_draining(self.requests.ready))
         try:
             await asyncio.wait({serving, draining}, return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
@@ -151,13 +89,13 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
             outcome = await self._decide(item.route, caller)
             response = router_pb2.RouteStreamResponse(correlation_id=correlation_id)
             self._result(outcome, item.route, caller, response.result)
-            await context.write(response)
+            await write(context, response, self._write_timeout_s)
 
     async def _decide(
         self, request: router_pb2.RouteRequest, caller: Caller
     ) -> Decision | BaseException:
         try:
-            return await self._requests.decide(requests.route_query(request, caller))
+            return await self.requests.decide(requests.route_query(request, caller))
         except BaseException as error:
             if not ours_to_answer(error):
                 raise
@@ -176,11 +114,11 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
             return
         self._write.decision(outcome, result.decision, with_candidates=request.include_candidates)
 
-    @answering
+    @entering(Work.DECIDE)
     async def Explain(  # noqa: N802
         self, request: router_pb2.ExplainRequest, caller: Caller, _context: Context
     ) -> router_pb2.ExplainResponse:
-        document = await self._requests.explain(requests.route_query(request.route, caller))
+        document = await self.requests.explain(requests.route_query(request.route, caller))
         return self._write.explanation(document)
 
     @answering
@@ -188,7 +126,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.ReportOutcomeRequest, _caller: Caller, _context: Context
     ) -> router_pb2.ReportOutcomeResponse:
         permit, outcome = requests.reported(request)
-        did = self._requests.report(permit, outcome)
+        did = self.requests.report(permit, outcome)
         return router_pb2.ReportOutcomeResponse(status=replies.REPORT_STATUSES[did])
 
     @answering
@@ -196,34 +134,30 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.ReportFeedbackRequest, _caller: Caller, _context: Context
     ) -> router_pb2.ReportFeedbackResponse:
         decision_id, score = requests.judged(request)
-        did = self._requests.feedback(decision_id, score)
+        did = self.requests.feedback(decision_id, score)
         return router_pb2.ReportFeedbackResponse(status=replies.REPORT_STATUSES[did])
 
-    @answering
+    @entering(Work.CARRY_OUT)
     async def Generate(  # noqa: N802
-        self, request: router_pb2.GenerateRequest, caller: Caller, context: Context
+        self, request: router_pb2.GenerateRequest, caller: Caller, _context: Context
     ) -> router_pb2.GenerateResponse:
-        timeout_s = context.time_remaining()
-        answer = await self._requests.open(body.incoming(request, caller, timeout_s, stream=False))
+        answer = await self.requests.open(body.incoming(request, caller, stream=False))
         if not isinstance(answer, Answer):
             await answer.aclose()
             raise TypeError("a stream came back where a whole answer was asked for")
         return replies.answer(answer)
 
-    @answering
+    @entering(Work.CARRY_OUT)
     async def GenerateStream(  # noqa: N802
         self, request: router_pb2.GenerateStreamRequest, caller: Caller, context: Context
     ) -> None:
-        timeout_s = context.time_remaining()
-        stream = await self._requests.open(
-            body.incoming(request.generate, caller, timeout_s, stream=True)
-        )
+        stream = await self.requests.open(body.incoming(request.generate, caller, stream=True))
         if isinstance(stream, Answer):
             raise TypeError("a whole answer came back where a stream was asked for")
         # Closed here and now, so that a caller who leaves stops the provider at once.
         async with aclosing(stream):
             async for item in stream:
-                await context.write(replies.event(item))
+                await write(context, replies.event(item), self._write_timeout_s)
 
 
 def _query_or_error(

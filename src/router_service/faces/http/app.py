@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -74,10 +75,11 @@ def _guarded(endpoint: Endpoint, keys: Keys) -> Handler:
     """The endpoint behind its key check, with every error answered."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        arrived = time.monotonic()
         request_id = request_id_of(request.headers.get("x-request-id"))
         try:
             principal = keys.check(presented_key(request.headers))
-            response = await endpoint(request, Caller(principal, request_id))
+            response = await endpoint(request, Caller(principal, request_id, arrived))
         except RouterError as error:
             response = _refusal(error)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):

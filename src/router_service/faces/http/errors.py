@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from router_service.errors import (
@@ -112,6 +112,8 @@ def error_object(error: RouterError) -> dict[str, Any]:
         described["details"] = error.details
     if attempts := _attempts(error):
         described["attempts"] = [_attempt(record) for record in attempts]
+    if isinstance(error, StreamBroken) and error.usage is not None:
+        described["usage"] = asdict(error.usage) | {"estimated": True}
     return described
 
 
@@ -148,6 +150,7 @@ def _attempts(error: RouterError) -> Sequence[AttemptRecord]:
 def _attempt(record: AttemptRecord) -> dict[str, Any]:
     return {
         "number": record.number,
+        "kind": record.kind,
         "model": record.model,
         "provider": record.provider,
         "outcome": record.outcome.value,

@@ -6,10 +6,18 @@ from __future__ import annotations
 from aiohttp import web
 
 from router_service.errors import InvalidRequest
-from router_service.faces.http.request import Caller, Endpoint, HttpLimits, read_body
+from router_service.faces.http.request import (
+    Caller,
+    Endpoint,
+    HttpLimits,
+    arrival_of,
+    read_body,
+)
 from router_service.faces.http.route_query import parse_object
+from router_service.serving.attributes import is_unicode
 from router_service.serving.model_routing import routing_experiment, routing_stats
 from router_service.serving.ports import RequestService
+from router_service.types import Work
 
 MAX_ID = 512
 MAX_COMMENT = 4096
@@ -24,8 +32,9 @@ def model_routing_endpoints(
     async def stats(_request: web.Request, _caller: Caller) -> web.Response:
         return web.json_response(routing_stats(service.experiments()))
 
-    async def reset(request: web.Request, _caller: Caller) -> web.Response:
-        await read_body(request, limits)  # holds nothing, but tells a web page from a client
+    async def reset(request: web.Request, caller: Caller) -> web.Response:
+        with service.join(arrival_of(request, caller, Work.DECIDE)) as place:
+            await read_body(request, limits, place)  # is empty, but tells a web page from a client
         name = routing_experiment(service.experiments())
         return web.json_response({"reset": service.reset_experiments(name) if name else []})
 
@@ -36,7 +45,8 @@ def feedback_endpoint(service: RequestService, limits: HttpLimits) -> Endpoint:
     """An endpoint that takes a judgement of an answer. It raises InvalidRequest."""
 
     async def feedback(request: web.Request, caller: Caller) -> web.Response:
-        document = parse_object(await read_body(request, limits))
+        with service.join(arrival_of(request, caller, Work.DECIDE)) as place:
+            document = parse_object(await read_body(request, limits, place))
         score = _score(document.get("thumbs"), document.get("score"))
         _optional_text("comment", document.get("comment"), MAX_COMMENT)
         decision_id = _optional_text("decision_id", document.get("decision_id"), MAX_ID)
@@ -70,6 +80,8 @@ def _score(thumbs: object, score: object) -> float:
 def _optional_text(name: str, value: object, most: int) -> str | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > most:
-        raise InvalidRequest(f"{name} must be text of at most {most} characters", param=name)
+    if not isinstance(value, str) or len(value) > most or not is_unicode(value):
+        raise InvalidRequest(
+            f"{name} must be Unicode text of at most {most} characters", param=name
+        )
     return value

@@ -3,33 +3,43 @@ that took."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
-from router_service.faces.http.completions import refuse_when_draining
 from router_service.faces.http.generate_query import generate_query
 from router_service.faces.http.request import (
     Caller,
     Endpoint,
     HttpLimits,
+    arrival_of,
     headers_of,
     parsed,
     read_body,
-    timeout_of,
 )
 from router_service.faces.http.served import served_headers
+from router_service.serving.admission import Place
 from router_service.serving.attributes import attributes_from_headers
+from router_service.serving.entry import entered
 from router_service.serving.ports import RequestService
-from router_service.types import Query, QueryAnswer
+from router_service.types import Arrival, Attributes, Query, QueryAnswer, Work
 
 
 def generate_endpoint(service: RequestService, limits: HttpLimits) -> Endpoint:
     """An endpoint that answers a question. It raises RouterError."""
 
     async def generate(request: web.Request, caller: Caller) -> web.Response:
-        refuse_when_draining(service)
-        answered = await service.generate(await _query(request, caller, limits))
+        headers = headers_of(request)
+        attributes = attributes_from_headers(headers)
+        arrival = arrival_of(request, caller, Work.CARRY_OUT)
+
+        async def read(place: Place) -> Query:
+            body = await read_body(request, limits, place)
+            return await _query(arrival, body, attributes, headers, place.queued_s)
+
+        async with entered(service, arrival, read) as query:
+            answered = await service.generate(query)
         return web.json_response(
             _described(answered), headers=served_headers(answered.answer.served)
         )
@@ -37,20 +47,16 @@ def generate_endpoint(service: RequestService, limits: HttpLimits) -> Endpoint:
     return generate
 
 
-async def _query(request: web.Request, caller: Caller, limits: HttpLimits) -> Query:
-    headers = headers_of(request)
-    attributes = attributes_from_headers(headers)
-    timeout_s = timeout_of(request)
-    body = await read_body(request, limits)
-
+async def _query(
+    arrival: Arrival,
+    body: bytes,
+    attributes: Attributes,
+    headers: Mapping[str, str],
+    queued_s: float,
+) -> Query:
     def parse() -> Query:
         return generate_query(
-            body,
-            attributes=attributes,
-            headers=headers,
-            principal=caller.principal,
-            request_id=caller.request_id,
-            timeout_s=timeout_s,
+            body, arrival=arrival, attributes=attributes, headers=headers, queued_s=queued_s
         )
 
     return await parsed(body, parse)

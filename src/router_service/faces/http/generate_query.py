@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from router_service.errors import InvalidRequest
 from router_service.faces.http.route_query import parse_object
 from router_service.serving.attributes import is_unicode
-from router_service.types import Attributes, Query
+from router_service.types import Arrival, Attributes, Query
 
 MAX_NAME = 512
 """Characters of a domain, a language, a query type, an entity's name or value."""
@@ -23,11 +23,10 @@ MAX_TOKENS = 10_000_000
 def generate_query(
     body: bytes,
     *,
+    arrival: Arrival,
     attributes: Attributes,
     headers: Mapping[str, str],
-    principal: str,
-    request_id: str,
-    timeout_s: float | None,
+    queued_s: float = 0.0,
 ) -> Query:
     """The question a body holds. Raises InvalidRequest naming the field at fault."""
     document = parse_object(body)
@@ -36,19 +35,21 @@ def generate_query(
             "stream: this endpoint answers whole; /v1/chat/completions streams", param="stream"
         )
     return Query(
-        face="http",
+        face=arrival.face,
         text=_question(document.get("query")),
         attributes=attributes,
         headers=headers,
-        principal=principal,
-        request_id=request_id,
+        principal=arrival.principal,
+        request_id=arrival.request_id,
         domain=_name("domain", document.get("domain")),
         language=_name("language", document.get("language")),
         query_type=_name("query_type", document.get("query_type")),
         entities=_entities(document.get("entities")),
         context_docs=_context_docs(document.get("context_docs")),
         max_tokens=_max_tokens(document.get("max_tokens")),
-        timeout_s=timeout_s,
+        timeout_s=arrival.timeout_s,
+        arrived=arrival.at,
+        queued_s=queued_s,
     )
 
 

@@ -1,10 +1,11 @@
-"""Reads an HTTP request into our types: id, deadline, headers and a body that is bounded while it
-comes in. Nothing here looks inside the body."""
+"""Reads an HTTP request into our types: id, deadline, headers, and a body that is read only once
+the request has its turn, and bounded while it comes in. Nothing here looks inside the body."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,10 +13,18 @@ from typing import TypeVar
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import ContentEncodingError
 
-from router_service.errors import BodyTooLarge, InvalidRequest
+from router_service.errors import (
+    BodyTooLarge,
+    DeadlineExceeded,
+    InvalidRequest,
+    RouterError,
+)
 from router_service.faces.http.errors import HttpProblem
+from router_service.serving.admission import Place
 from router_service.serving.attributes import is_unicode
+from router_service.types import Arrival, Operation, Work
 
+FACE = "http"
 MAX_TIMEOUT_S = 86_400.0
 _THREAD_FROM_BYTES = 64 * 1024
 """Bodies this large are parsed in a thread, so that other requests go on."""
@@ -30,6 +39,8 @@ class Caller:
 
     principal: str
     request_id: str
+    at: float
+    """When the request came, time.monotonic()."""
 
 
 Parsed = TypeVar("Parsed")
@@ -82,24 +93,44 @@ def headers_of(request: web.Request) -> dict[str, str]:
     return headers
 
 
-async def read_body(request: web.Request, limits: HttpLimits) -> bytes:
-    """The whole body. Raises BodyTooLarge as soon as it is known to be, InvalidRequest for one that
-    cannot be decompressed, HttpProblem for a wrong media type (415) or a slow sender (408)."""
+def arrival_of(
+    request: web.Request, caller: Caller, work: Work, operation: Operation = Operation.CHAT
+) -> Arrival:
+    """What is known of a request before its body is read. Raises InvalidRequest."""
+    return Arrival(
+        face=FACE,
+        work=work,
+        operation=operation,
+        principal=caller.principal,
+        request_id=caller.request_id,
+        priority=request.headers.get("x-priority"),
+        timeout_s=timeout_of(request),
+        at=caller.at,
+    )
+
+
+async def read_body(request: web.Request, limits: HttpLimits, place: Place) -> bytes:
+    """The whole body, once the request has its turn, counted as held by its place.
+
+    Raises what the place's turn() and hold() do, BodyTooLarge as soon as it is known to be,
+    InvalidRequest for one that cannot be decompressed, HttpProblem for a wrong media type (415) or
+    a slow sender (408), DeadlineExceeded for one slower than its own deadline.
+    """
     _check_media_type(request)
     _check_size(request.content_length or 0, limits)
+    await place.turn()
     try:
         if request.content.is_eof():  # all here already: no timer needed
             body = request.content.read_nowait()
             _check_size(len(body), limits)
+            place.hold(len(body))
             return body
-        async with asyncio.timeout(limits.body_timeout_s):
-            return await _read_bounded(request.content, limits)
+        declared = 0 if "content-encoding" in request.headers else request.content_length or 0
+        place.hold(declared)
+        async with asyncio.timeout(min(limits.body_timeout_s, _left_s(place.arrival))):
+            return await _read_bounded(request.content, limits, place, declared)
     except TimeoutError:
-        raise HttpProblem(
-            408,
-            "body_timeout",
-            f"the request body did not arrive within {limits.body_timeout_s:g} s; send it faster",
-        ) from None
+        raise _body_too_slow(place.arrival, limits) from None
     except (ContentEncodingError, web.RequestPayloadError):
         raise InvalidRequest(
             "the body is not what its Content-Encoding and Transfer-Encoding say; send it as it is "
@@ -107,16 +138,39 @@ async def read_body(request: web.Request, limits: HttpLimits) -> bytes:
         ) from None
 
 
+def _left_s(arrival: Arrival) -> float:
+    """What is left of the caller's own deadline, seconds."""
+    if arrival.timeout_s is None:
+        return math.inf
+    return arrival.timeout_s - (time.monotonic() - arrival.at)
+
+
+def _body_too_slow(arrival: Arrival, limits: HttpLimits) -> RouterError:
+    if _left_s(arrival) <= 0:
+        return DeadlineExceeded("the deadline passed before the request body had arrived")
+    return HttpProblem(
+        408,
+        "body_timeout",
+        f"the request body did not arrive within {limits.body_timeout_s:g} s; send it faster",
+    )
+
+
 async def parsed(body: bytes, parse: Callable[[], Parsed]) -> Parsed:
     """What parse makes of a body; for a large one it runs in a thread."""
     return await asyncio.to_thread(parse) if len(body) >= _THREAD_FROM_BYTES else parse()
 
 
-async def _read_bounded(content: StreamReader, limits: HttpLimits) -> bytes:
+async def _read_bounded(
+    content: StreamReader, limits: HttpLimits, place: Place, held: int
+) -> bytes:
+    """Reads a body of which so many bytes are held already."""
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk
         _check_size(len(body), limits)
+        if len(body) > held:
+            place.hold(len(body) - held)
+            held = len(body)
     return bytes(body)
 
 

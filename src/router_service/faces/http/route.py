@@ -3,24 +3,27 @@ needs to talk to the target itself, and the permit for the slot kept for it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from router_service.errors import InvalidRequest
-from router_service.faces.http.completions import refuse_when_draining
 from router_service.faces.http.request import (
     Caller,
     Endpoint,
     HttpLimits,
+    arrival_of,
     headers_of,
     parsed,
     read_body,
 )
 from router_service.faces.http.route_query import route_query
+from router_service.serving.admission import Place
 from router_service.serving.attributes import attributes_from_headers
+from router_service.serving.entry import entered
 from router_service.serving.ports import RequestService
-from router_service.types import RouteQuery
+from router_service.types import Arrival, Attributes, RouteQuery, Work
 
 if TYPE_CHECKING:
     from router_service.core import Decision, Hop
@@ -30,12 +33,19 @@ def route_endpoint(service: RequestService, limits: HttpLimits) -> Endpoint:
     """An endpoint that decides, or with ?explain=true explains. It raises RouterError."""
 
     async def route(request: web.Request, caller: Caller) -> web.Response:
-        refuse_when_draining(service)
         explain = _wants_explanation(request)
-        query = await _read_query(request, caller, limits)
-        if explain:
-            return web.json_response(await service.explain(query))
-        return web.json_response(_described(service, await service.decide(query)))
+        headers = headers_of(request)
+        attributes = attributes_from_headers(headers)
+        arrival = arrival_of(request, caller, Work.DECIDE)
+
+        async def read(place: Place) -> RouteQuery:
+            body = await read_body(request, limits, place)
+            return await _query(arrival, body, attributes, headers)
+
+        async with entered(service, arrival, read) as query:
+            if explain:
+                return web.json_response(await service.explain(query))
+            return web.json_response(_described(service, await service.decide(query)))
 
     return route
 
@@ -47,18 +57,16 @@ def _wants_explanation(request: web.Request) -> bool:
     return value in ("true", "1")
 
 
-async def _read_query(request: web.Request, caller: Caller, limits: HttpLimits) -> RouteQuery:
-    headers = headers_of(request)
-    attributes = attributes_from_headers(headers)
-    body = await read_body(request, limits)
-
+async def _query(
+    arrival: Arrival, body: bytes, attributes: Attributes, headers: Mapping[str, str]
+) -> RouteQuery:
     def parse() -> RouteQuery:
         return route_query(
             body,
             attributes=attributes,
             headers=headers,
-            principal=caller.principal,
-            request_id=caller.request_id,
+            principal=arrival.principal,
+            request_id=arrival.request_id,
         )
 
     return await parsed(body, parse)

@@ -13,8 +13,9 @@ from aiohttp import web
 from router_service.errors import RouterError, StreamBroken
 from router_service.faces.http.errors import error_object, internal_error
 from router_service.faces.http.request import Caller
+from router_service.faces.http.sending import write
 from router_service.faces.http.served import served_headers
-from router_service.types import Delta, Finished, Opened, StreamItem
+from router_service.types import Continued, Delta, Finished, Opened, StreamItem
 
 logger = logging.getLogger(__name__)
 
@@ -65,20 +66,13 @@ async def _send_items(
 ) -> None:
     async for item in stream:
         if isinstance(item, Delta):
-            await _write(response, b"data: " + item.raw + b"\n\n", write_timeout_s)
+            await write(response, b"data: " + item.raw + b"\n\n", write_timeout_s)
+        elif isinstance(item, Continued):
+            await write(response, b"data: " + item.chunk + b"\n\n", write_timeout_s)
         elif isinstance(item, Finished):
-            await response.write_eof(b"data: [DONE]\n\n")
+            await write(response, b"data: [DONE]\n\n", write_timeout_s, last=True)
             return
     raise StreamBroken("the answer ended without saying that it was complete", ())
-
-
-async def _write(response: web.StreamResponse, event: bytes, timeout_s: float) -> None:
-    """Write one event. Raises ConnectionError where the client has stopped reading."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            await response.write(event)
-    except TimeoutError:
-        raise ConnectionAbortedError(f"the client read nothing for {timeout_s:g} s") from None
 
 
 async def _break_off(
@@ -86,7 +80,7 @@ async def _break_off(
 ) -> None:
     """Tell the client what broke and cut the connection before the body's proper end."""
     event = json.dumps({"error": error_object(error)}, default=str).encode()
-    await _write(response, b"data: " + event + b"\n\n", timeout_s)
+    await write(response, b"data: " + event + b"\n\n", timeout_s)
     if (transport := request.transport) is not None:
         transport.close()  # what is buffered still leaves; the closing chunk no longer can
         asyncio.get_running_loop().call_later(_CUT_AFTER_S, transport.abort)
