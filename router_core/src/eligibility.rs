@@ -1,6 +1,7 @@
 //! What keeps a deployment out of a plan (B1), with the reason kept for whoever asks why.
 
 use crate::facts::{Facts, Features};
+use crate::hold::Hold;
 use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Table};
 use crate::view::View;
 
@@ -14,6 +15,7 @@ pub enum Skip {
     LacksCapability(CapabilityId),
     TooFewParameters { least: u64 },
     ContextBelowMinimum { least: u32 },
+    Held(Box<Hold>),
     Out { until_us: u64 },
     ConditionFalse,
     OtherEmbedding,
@@ -82,24 +84,28 @@ pub fn below_minimum(table: &Table, deployment: &Deployment, entry: &Capability)
         .or_else(|| short.map(|least| Skip::ContextBelowMinimum { least }))
 }
 
-/// Whether a deployment or its provider is out at this time.
+/// Whether an operator holds a deployment's provider, or either of them is out at this time.
 #[must_use]
 pub fn out(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> Option<Skip> {
     let provider = table.deployments.get(id).provider;
-    let until_us = view.deployment(id).standing.out_until_us;
-    let until_us = until_us.max(view.provider(provider).standing.out_until_us);
+    let whole = view.provider(provider);
+    if let Some(hold) = whole.held(now_us) {
+        return Some(Skip::Held(Box::new(hold.clone())));
+    }
+    let until_us = view.deployment(id).standing.out_until_us.max(whole.standing.out_until_us);
     (until_us > now_us).then_some(Skip::Out { until_us })
 }
 
-/// Whether the deployment and its provider can take one more request now: a free slot, and while
-/// they come back from a cooldown not more than they are trusted with.
+/// Whether the deployment and its provider can take one more request now: no hold, a free slot, and
+/// while they come back from a cooldown not more than they are trusted with.
 #[must_use]
 pub fn has_room(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> bool {
     let provider = table.deployments.get(id).provider;
     let capacity = table.providers.get(provider).capacity;
     let (whole, part) = (view.provider(provider), view.deployment(id));
     let settings = &table.settings;
-    whole.standing.has_room(whole.in_flight, capacity, settings, now_us)
+    whole.held(now_us).is_none()
+        && whole.standing.has_room(whole.in_flight, capacity, settings, now_us)
         && part.standing.has_room(part.in_flight, capacity, settings, now_us)
 }
 
@@ -124,6 +130,10 @@ impl Skip {
             }
             Self::ContextBelowMinimum { least } => {
                 format!("has less than the {least} tokens of context asked for")
+            }
+            Self::Held(hold) => {
+                let provider = &table.providers.get(deployment.provider).id;
+                format!("provider {provider} is {}", hold.text(now_us))
             }
             Self::Out { until_us } => format!(
                 "out for another {:.1} s after errors or a rate limit",

@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod eligibility;
 pub mod experiment;
 pub mod facts;
+pub mod hold;
 pub mod ids;
 pub mod outcome;
 pub mod price;

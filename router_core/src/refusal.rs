@@ -91,6 +91,7 @@ impl Refused {
             rows.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
         let soonest = skipped.iter().filter_map(|(_, skip)| match skip {
             Skip::Out { until_us } => Some(until_us.saturating_sub(now_us)),
+            Skip::Held(hold) => hold.left_us(now_us),
             _ => None,
         });
         let retry_after_us = soonest.min();

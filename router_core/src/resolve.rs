@@ -189,16 +189,15 @@ fn by_default<'t>(table: &'t Table, name: &'t str) -> Option<Resolution<'t>> {
 }
 
 fn unknown(table: &Table, name: &str) -> Unresolved {
-    let mut closest: Vec<(f64, &str)> = table
-        .names
-        .keys()
-        .chain(table.capability_names.keys())
-        .chain(table.pool_names.keys())
-        .map(|known| (strsim::jaro_winkler(known, name), known.as_str()))
-        .collect();
+    let known = table.names.keys().chain(table.capability_names.keys());
+    let known = known.chain(table.pool_names.keys()).map(String::as_str);
+    Unresolved::UnknownModel { name: name.to_owned(), closest: closest(name, known) }
+}
+
+/// The three known names most like one that is none, the likest first.
+pub fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<String> {
+    let mut closest: Vec<(f64, &str)> =
+        known.map(|known| (strsim::jaro_winkler(known, name), known)).collect();
     closest.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    Unresolved::UnknownModel {
-        name: name.to_owned(),
-        closest: closest.into_iter().take(3).map(|(_, known)| known.to_owned()).collect(),
-    }
+    closest.into_iter().take(3).map(|(_, known)| known.to_owned()).collect()
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use crate::choose::{choose, Choice};
 use crate::decision::Decision;
 use crate::facts::Facts;
+use crate::hold::{Hold, HoldKind};
 use crate::outcome::Outcome;
 use crate::refusal::Refused;
+use crate::resolve::closest;
 use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
 use crate::state::permits::Reported;
@@ -101,6 +103,28 @@ impl Router {
     pub fn swap(&mut self, table: Arc<Table>) {
         self.bindings = Arc::new(self.state.bind(&table));
         self.table = table;
+    }
+
+    /// What an operator wants of a provider from now on; `None` puts it back into use. It outlives
+    /// swaps, also one that leaves the provider out. For an unknown one, the closest ids are returned.
+    pub fn hold(&mut self, provider: &str, hold: Option<Hold>) -> Result<(), Vec<String>> {
+        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
+        let Some(slot) = slot else {
+            let known = self.table.providers.iter().map(|(_, known)| known.id.as_str());
+            return Err(closest(provider, known));
+        };
+        self.state.hold(slot, hold);
+        Ok(())
+    }
+
+    /// Whether an operator has put a provider out of use: then nothing is asked of it either.
+    #[must_use]
+    pub fn is_disabled(&self, provider: &str, now_us: u64) -> bool {
+        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
+        let figures = slot.and_then(|slot| self.state.provider_figures(slot));
+        figures
+            .and_then(|figures| figures.held(now_us))
+            .is_some_and(|hold| hold.kind == HoldKind::Disabled)
     }
 
     /// Takes the sizes providers list for their models: text such as `7.6B`, or a plain number.

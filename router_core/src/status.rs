@@ -33,10 +33,14 @@ fn provider_row(
     now_us: u64,
 ) -> Value {
     let figures = view.provider(id);
+    let hold = figures.held(now_us);
     json!({
         "kind": provider.kind.as_str(),
         "location": provider.location.as_str(),
         "active": provider.active,
+        "state": hold.map_or("enabled", |hold| hold.kind.as_str()),
+        "state_reason": hold.map(|hold| hold.text(now_us)),
+        "state_until_us": hold.map_or(0, |hold| hold.until_us),
         "exclusive_group": provider.exclusive_group,
         "health": figures.standing.health(&table.settings, now_us).as_str(),
         "in_flight": figures.in_flight,

@@ -2,6 +2,7 @@
 //! view gives the same choice again. Times are microseconds; 0 stands for "not".
 
 use crate::experiment::ExperimentId;
+use crate::hold::Hold;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
@@ -118,7 +119,7 @@ impl Standing {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderFigures {
     pub in_flight: u32,
@@ -126,9 +127,18 @@ pub struct ProviderFigures {
     /// Past the saturation threshold, with hysteresis (R12).
     pub saturated: bool,
     pub reported: Reported,
+    /// Boxed, for it is rare and every decision reads what stands beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Box<Hold>>,
 }
 
 impl ProviderFigures {
+    /// The operator's hold that keeps new requests away at this time.
+    #[must_use]
+    pub fn held(&self, now_us: u64) -> Option<&Hold> {
+        self.hold.as_deref().filter(|hold| !hold.is_over(now_us))
+    }
+
     /// Share of capacity in use, by us and, as far as the provider tells, by others; may exceed 1.
     #[must_use]
     pub fn load(&self, capacity: u32, now_us: u64) -> f64 {

@@ -8,6 +8,7 @@ mod drive;
 mod support;
 
 use drive::{Drive, MINUTE_US, POLL_US, SECOND_US, START_US};
+use router_core::hold::{Hold, HoldKind};
 use router_core::outcome::{Outcome, OutcomeClass};
 use serde_json::{json, Value};
 use support::table;
@@ -91,4 +92,38 @@ fn a_walk_abandoned_while_it_waits_takes_no_slot_later() {
     drive.router.finish(&mut holder, 1, &Outcome::of(OutcomeClass::Success), START_US);
     drive.router.resume(&mut journey, START_US + 30_000);
     assert_eq!(drive.router.in_flight(), [("a", 0), ("b", 0)]);
+}
+
+/// An operator drains provider `a`.
+fn drained() -> Hold {
+    Hold { kind: HoldKind::Draining, reason: String::new(), until_us: 0 }
+}
+
+#[test]
+fn a_repeat_does_not_go_to_a_provider_drained_meanwhile() {
+    let mut drive = Drive::new(table(&cramped()));
+    let mut journey = drive.begin("pair", MINUTE_US);
+    assert_eq!(drive.name(&journey), "pair@a");
+    drive.router.hold("a", Some(drained())).unwrap();
+    drive.finish(&mut journey, &Outcome::of(OutcomeClass::ServerError));
+    assert_eq!(drive.steps, ["jitter", "pair@b"]);
+}
+
+#[test]
+fn waiting_for_room_goes_on_elsewhere_when_the_provider_is_drained() {
+    let mut drive = Drive::new(table(&cramped()));
+    let holders = [drive.begin("pair", MINUTE_US), drive.begin("pair", MINUTE_US)];
+    let mut waiting = drive.begin("pair", MINUTE_US);
+    assert_eq!(drive.name(&waiting), "poll");
+    let [mut on_a, mut on_b] = holders;
+    drive.router.hold("a", Some(drained())).unwrap();
+    drive.finish(&mut on_a, &Outcome::of(OutcomeClass::Success));
+    drive.now_us += 30_000;
+    drive.router.resume(&mut waiting, drive.now_us);
+    assert_eq!(drive.name(&waiting), "poll");
+    drive.finish(&mut on_b, &Outcome::of(OutcomeClass::Success));
+    drive.now_us += 30_000;
+    drive.router.resume(&mut waiting, drive.now_us);
+    assert_eq!(drive.name(&waiting), "pair@b");
+    assert_eq!(drive.router.in_flight(), [("a", 0), ("b", 1)]);
 }

@@ -482,6 +482,16 @@ class Router:
         that."""
     def reachable(self, provider: str, now_us: int) -> None:
         """An active probe got through: the cooldown ends, and a request at a time tests it."""
+    def set_provider_state(
+        self, provider: str, state: str, *, reason: str = "", until_us: int = 0
+    ) -> None:
+        """enabled, draining or disabled, which is what an operator wants of a provider.
+
+        One that is draining or disabled gets nothing new and finishes what it has; until_us ends
+        that by itself, 0 does not. Raises errors.UnknownProvider, ValueError for another state.
+        """
+    def is_disabled(self, provider: str, now_us: int) -> bool:
+        """Whether nothing at all, questions about itself included, may be sent to a provider."""
     def status(self, now_us: int) -> bytes:
         """What every provider and deployment is doing now, as JSON."""
     def snapshot(self) -> bytes:

@@ -29,6 +29,7 @@ from router_service.observe.batch import Batch
 from router_service.observe.logs import setup_logging
 from router_service.observe.metrics import Metrics
 from router_service.observe.observers import Observers
+from router_service.observe.text import Redactor
 from router_service.observe.tracing import BaseUrl, Tracing, configure_tracing
 from router_service.service_config import (
     PollingConfig,
@@ -38,10 +39,12 @@ from router_service.service_config import (
 )
 from router_service.serving.admission import Admission, Bounds, Most
 from router_service.serving.health import keep_probing
+from router_service.serving.operations import Connect, Load, Operations
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
 from router_service.serving.signals import SignalPolling
 from router_service.serving.sizes import keep_learning
+from router_service.serving.upstreams import Upstreams
 
 TICK_S = 1.0
 """How often permits that nobody reported are looked for while no request comes."""
@@ -54,6 +57,7 @@ class Service:
     """A running router."""
 
     orchestrator: Orchestrator
+    operations: Operations
     router: Router
     admission: Admission
     grpc_port: int
@@ -61,14 +65,15 @@ class Service:
     access_log: AccessLog | None
 
 
-async def serve(config: ServiceConfig, table: Table) -> int:
+async def serve(config: ServiceConfig, table: Table, load: Load) -> int:
     """Run until SIGTERM or SIGINT, then finish what runs; returns the exit code.
 
-    Raises ServiceConfigRejected where the config cannot be carried out on this machine.
+    table is the routing config to begin with, load reads it again for a reload. Raises
+    ServiceConfigRejected where the config cannot be carried out on this machine.
     """
     stop = asyncio.Event()
-    async with running(config, table) as service:
-        _on_signals(stop, service)
+    async with running(config, table, load) as service, asyncio.TaskGroup() as reloads:
+        _on_signals(stop, service, reloads)
         logger.info(
             "ready: gRPC on %s:%d, HTTP on http://%s:%d, table %s; Ctrl-C stops",
             config.grpc.host,
@@ -88,17 +93,18 @@ async def serve(config: ServiceConfig, table: Table) -> int:
 
 
 @contextlib.asynccontextmanager
-async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]:
+async def running(config: ServiceConfig, table: Table, load: Load) -> AsyncIterator[Service]:
     """A router that serves inside the block; leaving it drains and stops everything."""
     keys = load_api_keys(config.auth)
     check_binding(config.grpc.host, keys)
     check_binding(config.http.host, keys)
-    setup_logging(config.logging.level, config.logging.format, secrets=_secrets(table, keys))
+    redact = setup_logging(config.logging.level, config.logging.format, secrets=keys)
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.to_thread(warm)
         instance = secrets.token_hex(4)
         router = Router(table, instance)
-        upstreams = await _upstreams(stack, table)
+        connect = await _connections(stack, redact)
+        upstreams = Upstreams(connect(table))
         tracing = configure_tracing(os.environ, base_url=_base_urls(upstreams))
         stack.push_async_callback(_shut_tracing, tracing)
         access_log = open_access_log(config.logging.access_log)
@@ -125,14 +131,15 @@ async def running(config: ServiceConfig, table: Table) -> AsyncIterator[Service]
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )
+        operations = Operations(router=router, upstreams=upstreams, load=load, connect=connect)
         for work in _background(router, upstreams, config.polling):
             task = asyncio.create_task(work)
             task.add_done_callback(partial(_tell_if_failed, metrics))
             stack.push_async_callback(_end, task)
-        ports = await _start_faces(stack, config, orchestrator, Keys(keys), metrics)
+        ports = await _start_faces(stack, config, orchestrator, operations, Keys(keys), metrics)
         # Half of the time to wait for a slot, so that who gets one still has the other half.
         stack.callback(admission.drain, config.limits.drain_timeout_s / 2)
-        yield Service(orchestrator, router, admission, *ports, access_log)
+        yield Service(orchestrator, operations, router, admission, *ports, access_log)
 
 
 def _admission(config: ServiceConfig) -> Admission:
@@ -156,18 +163,24 @@ def _admission(config: ServiceConfig) -> Admission:
     )
 
 
-async def _upstreams(stack: contextlib.AsyncExitStack, table: Table) -> dict[str, Upstream]:
+async def _connections(stack: contextlib.AsyncExitStack, redact: Redactor) -> Connect:
+    """Makes the upstreams of a table, whose keys are kept out of the log from then on."""
     session = await stack.enter_async_context(connectors.open_session())
-    return {
-        provider.id: Upstream(provider, connectors.build(provider, session, overlay=overlay))
-        for provider in table.providers
-    }
+    built = connectors.Connectors(session, overlay=overlay)
+
+    def connect(table: Table) -> list[Upstream]:
+        redact.add(_upstream_keys(table))
+        by_id = built.of(table.providers)
+        return [Upstream(provider, by_id[provider.id]) for provider in table.providers]
+
+    return connect
 
 
 async def _start_faces(
     stack: contextlib.AsyncExitStack,
     config: ServiceConfig,
     orchestrator: Orchestrator,
+    operations: Operations,
     keys: Keys,
     metrics: Metrics,
 ) -> tuple[int, int]:
@@ -177,7 +190,7 @@ async def _start_faces(
     app = create_http_app(orchestrator, keys=keys, registry=metrics.registry, limits=limits)
     http = await start_http(app, config.http.host, config.http.port, drain_timeout_s=drain_s)
     try:
-        grpc = create_grpc_server(orchestrator, keys=keys, config=config)
+        grpc = create_grpc_server(orchestrator, operations, keys=keys, config=config)
         grpc_port = bind(grpc, config.grpc.host, config.grpc.port)
         await grpc.start()
     except BaseException:
@@ -192,7 +205,7 @@ async def _start_faces(
 
 
 def _background(
-    router: Router, upstreams: dict[str, Upstream], polling: PollingConfig
+    router: Router, upstreams: Upstreams, polling: PollingConfig
 ) -> Iterator[Coroutine[None, None, None]]:
     """What goes on outside of requests, for as long as the service runs."""
     yield _tick(router)
@@ -202,7 +215,7 @@ def _background(
             router,
             upstreams,
             interval_s=polling.load_interval_s,
-            timeout_s=router.table.warm_check_timeout_us / 1e6,
+            timeout_s=lambda: router.table.warm_check_timeout_us / 1e6,
         ).run()
     if polling.health_interval_s:
         yield keep_probing(router, upstreams, interval_s=polling.health_interval_s)
@@ -230,22 +243,23 @@ async def _shut_tracing(tracing: Tracing) -> None:
     await asyncio.to_thread(tracing.shutdown)
 
 
-def _base_urls(upstreams: dict[str, Upstream]) -> BaseUrl:
+def _base_urls(upstreams: Upstreams) -> BaseUrl:
     def base_url(provider_id: str) -> str | None:
-        upstream = upstreams.get(provider_id)
-        return upstream.provider.base_url if upstream else None
+        try:
+            return upstreams.provider(provider_id).base_url
+        except KeyError:
+            return None
 
     return base_url
 
 
-def _secrets(table: Table, keys: dict[str, str]) -> list[str]:
-    """Everything that must never show in a log line."""
-    sources = (provider.credential for provider in table.providers)
-    upstream = (read_credential(source, os.environ).key for source in sources)
-    return [*keys, *filter(None, upstream)]
+def _upstream_keys(table: Table) -> Iterator[str]:
+    for provider in table.providers:
+        if key := read_credential(provider.credential, os.environ).key:
+            yield key
 
 
-def _on_signals(stop: asyncio.Event, service: Service) -> None:
+def _on_signals(stop: asyncio.Event, service: Service, reloads: asyncio.TaskGroup) -> None:
     loop = asyncio.get_running_loop()
 
     def first_signal() -> None:
@@ -256,5 +270,10 @@ def _on_signals(stop: asyncio.Event, service: Service) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, first_signal)
-    if service.access_log is not None:
-        loop.add_signal_handler(signal.SIGHUP, service.access_log.reopen)
+
+    def hang_up() -> None:
+        if service.access_log is not None:
+            service.access_log.reopen()
+        reloads.create_task(service.operations.reload_on_signal())
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)

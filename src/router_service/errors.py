@@ -11,6 +11,8 @@ RouterError
 ├── UpstreamError         one attempt failed
 ├── AllAttemptsFailed     every deployment of the plan that could be tried failed
 ├── StreamBroken          an answer broke off after part of it had been sent
+├── UnknownProvider       an operator names a provider that the routing config does not have
+├── NotBuilt              the API has it, this version does not
 ├── ConfigRejected        the routing config has errors
 └── ServiceConfigRejected the service config has errors
 """
@@ -139,6 +141,20 @@ class StreamBroken(RouterError):
         super().__init__(message)
         self.attempts = tuple(attempts)
         self.usage = usage
+
+
+class UnknownProvider(RouterError):
+    """Raised by the core; `suggestions` are the ids closest to the one given."""
+
+    code = "unknown_provider"
+
+    def __init__(self, message: str, suggestions: Sequence[str]) -> None:
+        super().__init__(message)
+        self.suggestions = tuple(suggestions)
+
+
+class NotBuilt(RouterError):
+    code = "not_built"
 
 
 class ConfigRejected(RouterError):

@@ -11,7 +11,7 @@ pytest.importorskip("router_service._core", reason="the core is not built")
 
 from router_service.testing import FakeFleet
 
-from . import small_fleet
+from . import equals, small_fleet
 from .routers import InProcessRouter, in_process
 
 
@@ -52,6 +52,27 @@ def patient(fleet: FakeFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 async def patient_router(patient: Path, tmp_path: Path) -> AsyncIterator[InProcessRouter]:
     """A router whose own limits end nothing within a test."""
     async with in_process(patient, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def paced() -> AsyncIterator[FakeFleet]:
+    """Equals at a natural pace."""
+    async with FakeFleet(equals.specs()) as running:
+        yield running
+
+
+@pytest.fixture
+def paced_file(paced: FakeFleet, tmp_path: Path) -> Path:
+    """The routing config before them, to be rewritten and reloaded."""
+    return small_fleet.written(equals.everybody(paced), tmp_path / "routing.yaml")
+
+
+@pytest.fixture
+async def paced_router(paced_file: Path, tmp_path: Path) -> AsyncIterator[InProcessRouter]:
+    """A router before them that polls often."""
+    settings = {"polling": {"load_interval_s": 0.2, "health_interval_s": 0.2}}
+    async with in_process(paced_file, tmp_path, settings) as running:
         yield running
 
 

@@ -16,6 +16,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import aiohttp
 import grpc.aio
 
 from router_service.app import Service, running
-from router_service.config.routing import load_table
+from router_service.config.routing import compile_table, load_table
 from router_service.service_config import ServiceConfig
 
 from .callers import Caller, GrpcCaller, HttpCaller
@@ -135,7 +136,8 @@ async def in_process(
     config = ServiceConfig.model_validate_json(json.dumps(service_settings(log, settings)))
     before = asyncio.all_tasks()
     with _logging_restored():
-        async with running(config, load_table(routing)) as service:
+        load = partial(compile_table, routing)
+        async with running(config, load_table(routing), load) as service:
             logged = _Kept()
             logging.getLogger().addHandler(logged)
             http = f"http://127.0.0.1:{service.http_port}"

@@ -1,4 +1,5 @@
-"""grpcurl, which knows the API only by reflection: lists, describes, routes, asks for health."""
+"""grpcurl, which knows the API only by reflection: lists, describes, routes, drains, reloads, and
+asks for health."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ pytestmark = [
 ]
 
 SERVICE = "router_service.v1.RouterService"
+ADMIN = "router_service.v1.AdminService"
 OPTIONS = ("-plaintext", "-max-time", "60")
 
 
@@ -33,7 +35,7 @@ async def test_the_services_are_listed(
     fleet: FakeFleet, fleet_router: RunningRouter, grpcurl: Path
 ) -> None:
     services = (await output_of(grpcurl, *OPTIONS, fleet_router.grpc, "list")).split()
-    assert {SERVICE, "grpc.health.v1.Health", "router_service.v1.AdminService"} <= set(services)
+    assert {SERVICE, ADMIN, "grpc.health.v1.Health"} <= set(services)
     methods = (await output_of(grpcurl, *OPTIONS, fleet_router.grpc, "list", SERVICE)).split()
     assert {f"{SERVICE}.{name}" for name in ("Route", "Generate", "GenerateStream")} <= set(methods)
 
@@ -76,6 +78,26 @@ async def test_health(fleet: FakeFleet, fleet_router: RunningRouter, grpcurl: Pa
         request = {"service": name}
         answer = await call(grpcurl, fleet_router, "grpc.health.v1.Health/Check", request)
         assert answer == {"status": "SERVING"}
+
+
+async def test_drain_and_reload(
+    fleet: FakeFleet, fleet_router: RunningRouter, grpcurl: Path
+) -> None:
+    wanted = {"provider": "ollama", "state": "PROVIDER_STATE_DRAINING", "reason": "new memory"}
+    told = (await call(grpcurl, fleet_router, f"{ADMIN}/SetProviderState", wanted))["provider"]
+    assert told["state"] == "PROVIDER_STATE_DRAINING"
+    assert told["reason"] == "drained by an operator: new memory"
+    reload = await call(grpcurl, fleet_router, f"{ADMIN}/ReloadConfig", {})
+    assert reload["accepted"] is True
+    assert reload["table_version"] == reload["previous_version"]
+    answer = await call(
+        grpcurl, fleet_router, f"{SERVICE}/Route", {"model": "code", "prompt": "print hello"}
+    )
+    first = answer["decision"]["targets"][0]
+    assert first["provider"]["id"] != "ollama"
+    wanted = {"provider": "ollama", "state": "PROVIDER_STATE_ENABLED"}
+    told = (await call(grpcurl, fleet_router, f"{ADMIN}/SetProviderState", wanted))["provider"]
+    assert told["state"] == "PROVIDER_STATE_ENABLED"
 
 
 async def test_a_key_is_asked_for(

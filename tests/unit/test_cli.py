@@ -265,9 +265,10 @@ class FakeService:
     def __init__(self) -> None:
         self.config: Any = None
         self.table: Any = None
+        self.load: Any = None
 
-    async def serve(self, config: Any, table: Any) -> int:
-        self.config, self.table = config, table
+    async def serve(self, config: Any, table: Any, load: Any) -> int:
+        self.config, self.table, self.load = config, table, load
         return 3
 
 
@@ -293,6 +294,8 @@ def test_serve_hands_over_config_and_table(
     assert service.config.logging.level == "debug"
     assert service.config.limits.max_queue == 7
     assert [item.id for item in service.table.providers] == ["one", "two"]
+    again, findings = service.load()
+    assert (again.version, findings) == (service.table.version, [])
 
 
 def test_the_command_line_goes_before_the_environment(fleet: str, service: FakeService) -> None:

@@ -106,7 +106,7 @@ impl<V: View> Conditions<'_, V> {
     fn saturated(&self, id: ProviderId, threshold: f64) -> bool {
         let figures = self.view.provider(id);
         let out = figures.standing.out_until_us > self.now_us;
-        if out || !self.table.providers.get(id).active {
+        if out || figures.held(self.now_us).is_some() || !self.table.providers.get(id).active {
             return true;
         }
         let load = figures.load(self.table.providers.get(id).capacity, self.now_us);

@@ -42,6 +42,12 @@ pub fn refused(py: Python<'_>, refused: &Refused) -> PyErr {
     }
 }
 
+pub fn unknown_provider(py: Python<'_>, id: &str, closest: Vec<String>) -> PyErr {
+    let message =
+        format!("no provider is called {id:?}; the closest ids are {}", closest.join(", "));
+    raise(py, "UnknownProvider", (message, closest))
+}
+
 pub fn config_rejected(py: Python<'_>, diagnostics: Vec<Diagnostic>) -> PyErr {
     let count = diagnostics.len();
     let wrapped: Vec<PyDiagnostic> = diagnostics.into_iter().map(PyDiagnostic).collect();

@@ -8,11 +8,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
 
+use crate::hold::{Hold, HoldKind};
 use crate::router::Router;
 use crate::state::{LoadSignal, Snapshot, SNAPSHOT_VERSION};
 
 use super::decision::PyDecision;
-use super::errors::{guard, refused};
+use super::errors::{guard, refused, unknown_provider};
 use super::request::PyFacts;
 use super::table::PyTable;
 use super::walk::{locked, PyOutcome, PyStep, PyWalk};
@@ -221,6 +222,29 @@ impl PyRouter {
             locked(&self.router).reachable(provider, now_us);
             Ok(())
         })
+    }
+
+    #[pyo3(signature = (provider, state, *, reason="", until_us=0))]
+    fn set_provider_state(
+        &self,
+        py: Python<'_>,
+        provider: &str,
+        state: &str,
+        reason: &str,
+        until_us: u64,
+    ) -> PyResult<()> {
+        let kind = HoldKind::parse(state);
+        if kind.is_none() && state != "enabled" {
+            let message = format!("{state:?} is no state: enabled, draining or disabled");
+            return Err(PyValueError::new_err(message));
+        }
+        let hold = kind.map(|kind| Hold { kind, reason: reason.to_owned(), until_us });
+        guard(|| Ok(locked(&self.router).hold(provider, hold)))?
+            .map_err(|closest| unknown_provider(py, provider, closest))
+    }
+
+    fn is_disabled(&self, provider: &str, now_us: u64) -> PyResult<bool> {
+        guard(|| Ok(locked(&self.router).is_disabled(provider, now_us)))
     }
 
     fn status(&self, now_us: u64) -> PyResult<Vec<u8>> {

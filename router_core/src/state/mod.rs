@@ -16,6 +16,7 @@ mod window;
 
 use rustc_hash::FxHashMap;
 
+use crate::hold::Hold;
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
@@ -301,13 +302,21 @@ impl State {
         }
     }
 
+    /// What an operator wants of a provider from now on; `None` puts it back into use.
+    pub fn hold(&mut self, provider: usize, hold: Option<Hold>) {
+        if let Some(state) = self.providers.get_mut(provider) {
+            state.hold(hold);
+        }
+    }
+
     /// Whether a provider or one of these deployments of it cools down after faults of the connection,
-    /// which an active probe may end.
+    /// which an active probe may end. None is sent to one that an operator holds.
     #[must_use]
     pub fn may_be_probed(&self, provider: usize, deployments: &[usize], now_us: u64) -> bool {
-        let whole = self.providers.get(provider).is_some_and(|state| state.may_be_probed(now_us));
+        let Some(whole) = self.providers.get(provider) else { return false };
         let mut parts = deployments.iter().filter_map(|slot| self.deployments.get(*slot));
-        whole || parts.any(|state| state.may_be_probed(now_us))
+        whole.figures.held(now_us).is_none()
+            && (whole.may_be_probed(now_us) || parts.any(|state| state.may_be_probed(now_us)))
     }
 
     /// An active probe got through to a provider.

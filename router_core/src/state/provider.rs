@@ -3,6 +3,7 @@
 
 use super::breaker::{Breaker, Error, RateLimit};
 use super::window::WINDOW_US;
+use crate::hold::Hold;
 use crate::outcome::{Blame, OutcomeClass};
 use crate::settings::Settings;
 use crate::view::{Health, ProviderFigures, Reported};
@@ -112,8 +113,14 @@ impl ProviderState {
         self.load_changed(now_us);
     }
 
-    /// Drops what the provider said of itself once it is too old.
+    /// What an operator wants of it from now on; `None` puts it back into use.
+    pub fn hold(&mut self, hold: Option<Hold>) {
+        self.figures.hold = hold.map(Box::new);
+    }
+
+    /// Drops a hold whose time is over, and what the provider said of itself once it is too old.
     pub fn forget(&mut self, now_us: u64) {
+        self.figures.hold.take_if(|hold| hold.is_over(now_us));
         if self.figures.reported.until_us > 0 && self.figures.reported.until_us <= now_us {
             self.figures.reported = Reported::default();
             self.load_changed(now_us);
@@ -129,8 +136,8 @@ impl ProviderState {
         self.breaker.reached(&mut self.figures.standing, now_us);
     }
 
-    pub fn restore(&mut self, figures: ProviderFigures) {
-        self.figures = figures;
+    pub fn restore(&mut self, figures: &ProviderFigures) {
+        self.figures.clone_from(figures);
         // What it reported is as fresh as whoever wrote the figures says.
         self.load_changed(0);
     }

@@ -31,7 +31,8 @@ pub struct Snapshot {
 impl State {
     #[must_use]
     pub fn snapshot(&self, table: &Table) -> Snapshot {
-        let providers = self.providers.iter().map(|state| (state.id.clone(), state.figures));
+        let providers =
+            self.providers.iter().map(|state| (state.id.clone(), state.figures.clone()));
         let deployments = self.deployments.iter().map(|state| (state.id.clone(), state.figures));
         let mut shares = BTreeMap::<String, BTreeMap<String, f64>>::new();
         for (group, slot, credit) in self.shares.iter() {
@@ -62,7 +63,7 @@ impl State {
         for (id, figures) in &snapshot.providers {
             let slot = self.provider_slots.get(id);
             match slot.and_then(|slot| self.providers.get_mut(*slot)) {
-                Some(state) => state.restore(*figures),
+                Some(state) => state.restore(figures),
                 None => unknown.push(id.clone()),
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
+use router_core::hold::{Hold, HoldKind};
 use router_core::outcome::{Delivered, Outcome, OutcomeClass};
 use router_core::router::{Journey, NextStep, Router};
 use router_core::state::permits::Reported;
@@ -66,6 +67,7 @@ pub enum Act {
     ReportNonsense { permit: String },
     Pass { us: u64 },
     Swap { to: usize },
+    Hold { provider: usize, for_us: Option<u64> },
 }
 
 /// A name of either table, or of none.
@@ -86,6 +88,8 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => "test\\.[1-9a-f][0-9a-f]{0,16}|[ -~]{0,8}".prop_map(|permit| Act::ReportNonsense { permit }),
         2 => (0..50 * SECOND_US).prop_map(|us| Act::Pass { us }),
         1 => (0..2_usize).prop_map(|to| Act::Swap { to }),
+        1 => (0..CAPACITIES.len(), prop::option::of(0..50 * SECOND_US))
+            .prop_map(|(provider, for_us)| Act::Hold { provider, for_us }),
     ]
 }
 
@@ -122,6 +126,8 @@ pub struct Audit {
     /// By permit: the provider and when it expires.
     held: BTreeMap<String, (String, u64)>,
     ended: BTreeMap<String, Reported>,
+    /// By provider an operator holds: until when, and what was in flight there when last looked at.
+    drained: BTreeMap<&'static str, (u64, u32)>,
 }
 
 impl Audit {
@@ -129,7 +135,8 @@ impl Audit {
         let router = Router::new(TABLES[0].clone(), "test".to_owned());
         let (journeys, permits) = (Vec::new(), Vec::new());
         let (held, ended) = (BTreeMap::new(), BTreeMap::new());
-        Self { router, now_us: START_US, seed: 0, journeys, permits, held, ended }
+        let drained = BTreeMap::new();
+        Self { router, now_us: START_US, seed: 0, journeys, permits, held, ended, drained }
     }
 
     pub fn act(&mut self, act: Act) {
@@ -183,6 +190,29 @@ impl Audit {
             }
             Act::Pass { us } => self.now_us += us,
             Act::Swap { to } => self.router.swap(TABLES[to].clone()),
+            Act::Hold { provider, for_us } => self.hold(CAPACITIES[provider].0, for_us),
+        }
+    }
+
+    /// An operator drains a provider for so long, 0 for good; `None` puts it back into use.
+    fn hold(&mut self, provider: &'static str, for_us: Option<u64>) {
+        let until_us = for_us.map(|us| if us == 0 { 0 } else { self.now_us + us });
+        let hold = until_us.map(|until_us| Hold {
+            kind: HoldKind::Draining,
+            reason: String::new(),
+            until_us,
+        });
+        // Only one of the table in use can be held.
+        if self.router.hold(provider, hold).is_err() {
+            return;
+        }
+        match until_us {
+            Some(until_us) => {
+                let in_flight = self.router.in_flight();
+                let running = in_flight.iter().find(|(id, _)| *id == provider).unwrap().1;
+                self.drained.insert(provider, (until_us, running));
+            }
+            None => drop(self.drained.remove(provider)),
         }
     }
 
@@ -291,6 +321,7 @@ impl Audit {
     pub fn check(&mut self) {
         self.router.tick(self.now_us);
         self.expire();
+        self.drained.retain(|_, (until_us, _)| *until_us == 0 || *until_us > self.now_us);
         let mut expected: BTreeMap<&str, u32> = BTreeMap::new();
         for (provider, _) in self.held.values() {
             *expected.entry(provider).or_default() += 1;
@@ -299,6 +330,10 @@ impl Audit {
             assert_eq!(count, expected.get(provider).copied().unwrap_or(0), "{provider}");
             let capacity = CAPACITIES.iter().find(|(id, _)| *id == provider).unwrap().1;
             assert!(count <= capacity, "{count} in flight on {provider}, which takes {capacity}");
+            if let Some((_, before)) = self.drained.get_mut(provider) {
+                assert!(count <= *before, "{count} in flight on {provider}, drained at {before}");
+                *before = count;
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod fleet;
 mod laws;
 mod levels;
 mod medley;
+mod operator;
 mod recovery;
 mod shares;
 mod signals;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use router_core::facts::Facts;
+use router_core::hold::{Hold, HoldKind};
 use router_core::outcome::{Outcome, OutcomeClass};
 use router_core::rng::Rng;
 use router_core::router::{Journey, NextStep, Router};
@@ -67,7 +68,7 @@ impl Medley {
 
     /// Does the next thing.
     pub fn act(&mut self) {
-        match self.rng.below(64) {
+        match self.rng.below(65) {
             0..=15 => self.begin(),
             16..=19 => self.decide(),
             20..=27 => self.finish(),
@@ -81,7 +82,8 @@ impl Medley {
                 let id = self.any(&["a", "b", "c", "d"]);
                 self.router.reachable(id, self.now_us);
             }
-            _ => self.router.swap(TABLES[self.rng.below(2)].clone()),
+            63 => self.router.swap(TABLES[self.rng.below(2)].clone()),
+            _ => self.hold(),
         }
     }
 
@@ -201,6 +203,16 @@ impl Medley {
             let outcome = self.outcome();
             self.router.report(&self.permits[which], &outcome, self.now_us);
         }
+    }
+
+    /// An operator drains a provider, for a while or for good, or puts it back into use.
+    fn hold(&mut self) {
+        let id = self.any(&["a", "b", "c", "d"]);
+        let until_us = [0, self.now_us + 30 * SECOND_US][self.rng.below(2)];
+        let hold = Hold { kind: HoldKind::Draining, reason: String::new(), until_us };
+        let hold = Some(hold).filter(|_| self.rng.below(3) == 0);
+        // Only one of the table in use can be held.
+        let _ = self.router.hold(id, hold);
     }
 
     fn pass(&mut self) {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,8 @@ def serve(
 ) -> None:
     """Run the router: gRPC on 127.0.0.1:50051 and HTTP on 127.0.0.1:4000 by default.
 
-    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish.
+    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. SIGHUP
+    reads the routing config again and reopens the access log.
     """
     from router_service.config.routing import load_table
     from router_service.service_config import load_service_config
@@ -102,5 +104,7 @@ def _point_at_warnings(config: ServiceConfig, number: int) -> None:
 
 def _run(config: ServiceConfig, table: Table) -> int:
     from router_service.app import serve as run_service
+    from router_service.config.routing import compile_table
 
-    return asyncio.run(run_service(config, table))
+    load = partial(compile_table, config.routing.config)
+    return asyncio.run(run_service(config, table, load))

@@ -46,6 +46,8 @@ class LocatedDiagnostic:
     code: str
     message: str
     suggestion: str | None = None
+    pointer: str = ""
+    """JSON Pointer of the value at fault; empty where the file itself is."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}"

@@ -35,7 +35,7 @@ def load_table(
 
     Raises ConfigRejected whose diagnostics are LocatedDiagnostic, warnings among them.
     """
-    table, found = _compile(Path(path), environ)
+    table, found = compile_table(path, environ)
     if table is None:
         raise ConfigRejected(listing(found), found)
     return table
@@ -43,15 +43,15 @@ def load_table(
 
 def check(path: Path | str, environ: Mapping[str, str] = os.environ) -> list[LocatedDiagnostic]:
     """Every error and warning of a routing config, in reading order; empty where it is clean."""
-    return _compile(Path(path), environ)[1]
+    return compile_table(path, environ)[1]
 
 
-def _compile(
-    path: Path, environ: Mapping[str, str]
+def compile_table(
+    path: Path | str, environ: Mapping[str, str] = os.environ
 ) -> tuple[Table | None, list[LocatedDiagnostic]]:
-    """A table where there is no error, and all findings."""
+    """A table where there is no error, and all findings in reading order."""
     try:
-        document = read_with_includes(path)
+        document = read_with_includes(Path(path))
         apply_environment(document, environ)
     except DocumentError as problem:
         return None, [problem.diagnostic]
@@ -81,6 +81,7 @@ def located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedDi
                 code=item.code,
                 message=item.message,
                 suggestion=item.suggestion,
+                pointer=item.pointer,
             )
         )
     return found

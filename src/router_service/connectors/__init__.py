@@ -4,7 +4,7 @@ A new kind of backend is one module that implements WireProtocol, and one line i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import aiohttp
@@ -15,7 +15,15 @@ from router_service.connectors.failures import Failures
 from router_service.connectors.ollama import OllamaProtocol
 from router_service.connectors.openai import OpenAiProtocol, Overlay
 
-__all__ = ["CONNECTORS", "HttpConnector", "Overlay", "ProviderSpec", "build", "open_session"]
+__all__ = [
+    "CONNECTORS",
+    "Connectors",
+    "HttpConnector",
+    "Overlay",
+    "ProviderSpec",
+    "build",
+    "open_session",
+]
 
 KEEPALIVE_S = 4.0
 """Servers commonly close idle connections after 5 s; reusing one just then would lose a request."""
@@ -50,6 +58,37 @@ def open_session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
     )
+
+
+class Connectors:
+    """Builds the connectors of one table after another over one session. A provider that is reached
+    as before, with the same key, keeps its connector."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        overlay: Overlay,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._session = session
+        self._overlay = overlay
+        self._environ = environ
+        self._built: dict[str, tuple[object, HttpConnector]] = {}
+
+    def of(self, providers: Iterable[ProviderSpec]) -> dict[str, HttpConnector]:
+        """By provider id. Keys are looked up anew."""
+        self._built = {provider.id: self._kept_or_built(provider) for provider in providers}
+        return {provider_id: connector for provider_id, (_, connector) in self._built.items()}
+
+    def _kept_or_built(self, provider: ProviderSpec) -> tuple[object, HttpConnector]:
+        credential = read_credential(provider.credential, self._environ)
+        reached_by = (provider.kind, provider.base_url, credential)
+        known = self._built.get(provider.id)
+        if known is not None and known[0] == reached_by:
+            return known
+        connector = build(provider, self._session, overlay=self._overlay, environ=self._environ)
+        return reached_by, connector
 
 
 def build(

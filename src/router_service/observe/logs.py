@@ -28,12 +28,12 @@ def setup_logging(
     *,
     secrets: Iterable[str] = (),
     stream: TextIO | None = None,
-) -> None:
+) -> Redactor:
     """Send all messages to `stream` (stderr by default), replacing earlier handlers.
 
     level (debug, info, warning, error) holds for this package; libraries are heard from warning up.
-    secrets are keys to take out wherever they stand, besides what looks like one.
-    Raises ValueError for an unknown level.
+    secrets are keys to take out wherever they stand, besides what looks like one; more can be
+    added to what is returned. Raises ValueError for an unknown level.
     """
     redact = Redactor(secrets)
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
@@ -44,6 +44,7 @@ def setup_logging(
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger(_PACKAGE).setLevel(level.upper())
+    return redact
 
 
 class TextFormatter(logging.Formatter):

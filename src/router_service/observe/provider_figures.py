@@ -9,6 +9,7 @@ from typing import TypedDict
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+OPERATOR_STATES = ("enabled", "draining", "disabled")
 HEALTH_STATES = ("healthy", "degraded", "cooling_down", "half_open", "recovering")
 
 _US = 1e-6
@@ -22,6 +23,7 @@ class ProviderFigures(TypedDict):
     saturated: bool
     out_until_us: int
     health: str
+    state: str
 
 
 class StatusFigures(TypedDict):
@@ -48,6 +50,7 @@ class ProviderGauges(Collector):
             "Unix time at which a provider may be used again; 0 where it is in use.",
         )
         health = _gauge("router_health", "1 for the state a provider is in.", "state")
+        wanted = _gauge("router_provider_state", "1 for what the operator wants of it.", "state")
         for provider, figures in self._status()["providers"].items():
             in_flight.add_metric((provider,), figures["in_flight"])
             capacity.add_metric((provider,), figures["capacity"])
@@ -55,7 +58,9 @@ class ProviderGauges(Collector):
             cooldown.add_metric((provider,), figures["out_until_us"] * _US)
             for state in HEALTH_STATES:
                 health.add_metric((provider, state), figures["health"] == state)
-        return (in_flight, capacity, saturated, cooldown, health)
+            for state in OPERATOR_STATES:
+                wanted.add_metric((provider, state), figures["state"] == state)
+        return (in_flight, capacity, saturated, cooldown, health, wanted)
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -48,8 +48,16 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._secrets: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Take these out as well from now on."""
+        self._secrets |= {s for s in secrets if len(s) >= _SHORTEST_SECRET}
+        if self._secrets:
+            known = sorted(self._secrets, key=len, reverse=True)
+            self._known = re.compile("|".join(map(re.escape, known)))
 
     def __call__(self, text: str) -> str:
         if self._known is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ from router_service.serving.journal import Journal, refusal_of, refusal_record, 
 from router_service.serving.opened import OpenedStream
 from router_service.serving.queries import classified, incoming_of
 from router_service.serving.recent_requests import RecentRequests
-from router_service.serving.run import Run, Upstream
+from router_service.serving.run import Run
+from router_service.serving.upstreams import Upstreams
 from router_service.types import (
     Answer,
     Arrival,
@@ -42,7 +43,7 @@ class Orchestrator:
         self,
         *,
         router: Router,
-        upstreams: Mapping[str, Upstream],
+        upstreams: Upstreams,
         admission: Admission,
         tracing: Tracing,
         observers: Sequence[Observer],
@@ -120,7 +121,7 @@ class Orchestrator:
         session.run = Run(
             router=self._router,
             now_us=self._clock,
-            upstreams=self._upstreams,
+            upstreams=self._upstreams.current,
             walk=walk,
             incoming=incoming,
             headers=self._upstream_headers(incoming),
@@ -240,7 +241,7 @@ class Orchestrator:
         return self._router.table.pools
 
     def provider(self, provider_id: str) -> Provider:
-        return self._upstreams[provider_id].provider
+        return self._upstreams.provider(provider_id)
 
     def ready(self) -> bool:
         return not self._admission.draining

@@ -1,9 +1,10 @@
-"""What the faces need of the rooms below them. The real thing is serving/orchestrator.py."""
+"""What the faces need of the rooms below them: to carry requests out, and to be operated."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from router_service.core import Decision, Model, Outcome, Provider
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class RequestService(Protocol):
-    """Decides on requests and carries them out."""
+    """Decides on requests and carries them out. The real thing is serving/orchestrator.py."""
 
     def join(self, arrival: Arrival) -> Place:
         """A place for a request whose body is yet to be read; leave it when the request has ended.
@@ -88,7 +89,62 @@ class RequestService(Protocol):
     def pools(self) -> Sequence[str]: ...
 
     def provider(self, provider_id: str) -> Provider:
-        """Raises KeyError for an id the table does not know."""
+        """One of the table in use, or one that a reload took away lately. Raises KeyError."""
 
     def ready(self) -> bool:
         """False while draining."""
+
+
+class Finding(Protocol):
+    """One error or warning of a routing config, with its place. Line and column count from 1; the
+    pointer is a JSON Pointer, empty where the file itself is at fault. `str()` is for people."""
+
+    @property
+    def severity(self) -> Literal["error", "warning"]: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def pointer(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def suggestion(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What became of a reload. accepted: the config is good and, but for a dry run, in use."""
+
+    accepted: bool
+    table_version: str
+    previous_version: str
+    findings: Sequence[Finding]
+
+
+class OperatorService(Protocol):
+    """What an operator changes of a running router. The real thing is serving/operations.py."""
+
+    async def reload(self, *, dry_run: bool = False) -> Reload:
+        """Read the routing config again and put it in place as a whole, or keep the one in use and
+        say what is wrong. Requests under way finish on the config they started with."""
+
+    def set_provider_state(
+        self,
+        provider: str,
+        state: str,
+        *,
+        reason: str = "",
+        duration_us: int | None = None,
+        operator: str,
+    ) -> dict[str, Any]:
+        """Take a provider out of use or back into it; state is enabled, draining or disabled.
+
+        Without a duration it holds until told otherwise; operator is who asks, for the log. Returns
+        the provider as status() has it. Raises UnknownProvider.
+        """

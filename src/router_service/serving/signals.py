@@ -12,7 +12,7 @@ from typing import Protocol
 from router_service.core import Clock, now_us
 from router_service.errors import UpstreamError
 from router_service.serving.run import Upstream, active_local
-from router_service.types import LoadSignals
+from router_service.types import Connector, LoadSignals
 
 WARM_CHECK_S = 0.1
 """Spec R13: a warm check may take at most 100 ms."""
@@ -42,12 +42,16 @@ class SignalSink(Protocol):
         loaded: Sequence[str] | None,
     ) -> None: ...
 
+    def is_disabled(self, provider: str, now_us: int) -> bool:
+        """Whether an operator wants a provider left alone."""
+
 
 class SignalPolling:
     """One loop per provider, so that a slow one is never asked again before it answered.
 
-    `interval_s` lies between two polls of one provider, `timeout_s` bounds each. The rest is for
-    tests: the clock, how to wait, and a number in 0…1 that spreads the first polls.
+    `interval_s` lies between two polls of one provider, and between two looks for providers that a
+    reload has brought; `timeout_s` bounds each poll. The rest is for tests: the clock, how to wait,
+    and a number in 0…1 that spreads the first polls.
     """
 
     def __init__(
@@ -56,13 +60,13 @@ class SignalPolling:
         upstreams: Mapping[str, Upstream],
         *,
         interval_s: float,
-        timeout_s: float = WARM_CHECK_S,
+        timeout_s: Callable[[], float] = lambda: WARM_CHECK_S,
         clock: Clock = now_us,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         spread: Callable[[], float] = random.random,
     ) -> None:
         self._sink = sink
-        self._upstreams = active_local(upstreams)
+        self._upstreams = upstreams
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._clock = clock
@@ -72,28 +76,42 @@ class SignalPolling:
     async def run(self) -> None:
         """Poll until cancelled."""
         async with asyncio.TaskGroup() as polls:
-            for upstream in self._upstreams:
-                polls.create_task(self._keep_asking(upstream))
+            asked: dict[str, tuple[Connector, asyncio.Task[None]]] = {}
+            while True:
+                wanted = {one.provider.id: one.connector for one in active_local(self._upstreams)}
+                for provider_id, (connector, task) in list(asked.items()):
+                    if wanted.get(provider_id) is not connector:
+                        task.cancel()
+                        del asked[provider_id]
+                for provider_id, connector in wanted.items():
+                    if provider_id not in asked:
+                        task = polls.create_task(self._keep_asking(provider_id, connector))
+                        asked[provider_id] = (connector, task)
+                await self._sleep(self._interval_s)
 
-    async def _keep_asking(self, upstream: Upstream) -> None:
+    async def _keep_asking(self, provider_id: str, connector: Connector) -> None:
         await self._sleep(self._spread() * self._interval_s)
         failures = 0
         while True:
-            try:
-                told = await upstream.connector.signals(self._timeout_s)
-            except UpstreamError as error:
-                logger.debug("no load figures from %s: %s", upstream.provider.id, error)
-                failures += 1
-                pause_s = self._back_off_s(failures)
-            except Exception:
-                # A fault of ours with one provider must not end the polling of all of them.
-                logger.exception("asking %s for its load failed", upstream.provider.id)
-                failures += 1
-                pause_s = self._back_off_s(failures)
-            else:
-                failures = 0
-                pause_s = self._tell(upstream.provider.id, told)
+            pause_s = self._interval_s
+            if not self._sink.is_disabled(provider_id, self._clock()):
+                told = await self._ask(provider_id, connector)
+                failures = 0 if told is not None else failures + 1
+                pause_s = (
+                    self._back_off_s(failures) if told is None else self._tell(provider_id, told)
+                )
             await self._sleep(pause_s)
+
+    async def _ask(self, provider_id: str, connector: Connector) -> LoadSignals | None:
+        """None where nothing came."""
+        try:
+            return await connector.signals(self._timeout_s())
+        except UpstreamError as error:
+            logger.debug("no load figures from %s: %s", provider_id, error)
+        except Exception:
+            # A fault of ours with one provider must not end the polling of all of them.
+            logger.exception("asking %s for its load failed", provider_id)
+        return None
 
     def _tell(self, provider_id: str, told: LoadSignals) -> float:
         """Pass it on; returns how long to wait before asking again, seconds."""

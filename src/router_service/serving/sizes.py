@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from router_service.core import Router
+from router_service.core import Router, now_us
 from router_service.errors import UpstreamError
 from router_service.serving.run import Upstream, active_local
 
@@ -25,8 +25,10 @@ async def keep_learning(router: Router, upstreams: Mapping[str, Upstream]) -> No
 
 
 async def learn_sizes(router: Router, upstreams: Mapping[str, Upstream]) -> None:
-    """Ask each active local provider once."""
-    for sizes in await asyncio.gather(*map(_sizes, active_local(upstreams))):
+    """Ask each active local provider once, but for those an operator wants left alone."""
+    now = now_us()
+    asked = [one for one in active_local(upstreams) if not router.is_disabled(one.provider.id, now)]
+    for sizes in await asyncio.gather(*map(_sizes, asked)):
         router.learn_sizes(sizes)
 
 

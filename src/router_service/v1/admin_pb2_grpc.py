@@ -92,7 +92,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetProviderState(self, request, context):
-        """Takes a provider out of use, or back into it, until told otherwise.
+        """Takes a provider out of use, or back into it, for a time or until told otherwise. What runs there
+        finishes. Outlives reloads, not the process.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,6 +18,7 @@ from router_service.errors import RouterError
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
 from router_service.serving.admission import Admission, Bounds, Place
+from router_service.serving.ports import Reload
 from router_service.types import (
     Answer,
     Arrival,
@@ -106,6 +107,9 @@ def provider_figures(**changes: Any) -> dict[str, Any]:
         "kind": "ollama",
         "location": "local",
         "active": True,
+        "state": "enabled",
+        "state_reason": None,
+        "state_until_us": 0,
         "exclusive_group": None,
         "health": "healthy",
         "in_flight": 0,
@@ -151,6 +155,13 @@ STATUS: dict[str, Any] = {
             kind="openai", location="cloud", health="half_open", out_until_us=9
         ),
         "off": provider_figures(kind="openai", active=False),
+        "held": provider_figures(
+            state="draining",
+            state_reason="drained by an operator: new memory",
+            in_flight=2,
+            health="cooling_down",
+            out_until_us=1_700_000_000_000_000,
+        ),
     },
     "deployments": {
         "*@ollama": deployment_figures(None, "ollama"),
@@ -167,6 +178,7 @@ STATUS: dict[str, Any] = {
         "m@far": deployment_figures("m", "far", weight=0.2, health="recovering"),
         "m@gpu-a": deployment_figures("m", "gpu-a"),
         "m@gpu-b": deployment_figures("m", "gpu-b", enabled=False),
+        "m@held": deployment_figures("m", "held"),
         "n@far": deployment_figures(
             "n", "far", health="cooling_down", out_until_us=1_700_000_000_000_001
         ),
@@ -360,6 +372,35 @@ class FakeRequests:
             self.cancelled.set()
 
 
+class FakeOperations:
+    """An operator service that remembers what was wanted and answers as the test says."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[str, str, str, int | None, str]] = []
+        self.dry_runs: list[bool] = []
+        self.error: Exception | None = None
+        self.outcome = Reload(True, "new", "old", ())
+
+    async def reload(self, *, dry_run: bool = False) -> Reload:
+        self.dry_runs.append(dry_run)
+        return self.outcome
+
+    def set_provider_state(
+        self,
+        provider: str,
+        state: str,
+        *,
+        reason: str = "",
+        duration_us: int | None = None,
+        operator: str,
+    ) -> dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        self.wanted.append((provider, state, reason, duration_us, operator))
+        figures: dict[str, Any] = STATUS["providers"]["held"]
+        return figures
+
+
 @dataclass
 class Face:
     """A running server and stubs that call it."""
@@ -387,6 +428,11 @@ def requests() -> FakeRequests:
 
 
 @pytest.fixture
+def operations() -> FakeOperations:
+    return FakeOperations()
+
+
+@pytest.fixture
 def keys() -> Keys:
     return Keys({})
 
@@ -397,8 +443,10 @@ def config() -> Any:
 
 
 @pytest.fixture
-async def face(requests: FakeRequests, keys: Keys, config: Any) -> AsyncIterator[Face]:
-    server = create_grpc_server(requests, keys=keys, config=config)
+async def face(
+    requests: FakeRequests, operations: FakeOperations, keys: Keys, config: Any
+) -> AsyncIterator[Face]:
+    server = create_grpc_server(requests, operations, keys=keys, config=config)
     port = bind(server, "127.0.0.1", 0)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -67,6 +67,8 @@ CASES = [
     (failed(OutcomeClass.INVALID_REQUEST), Code.INVALID_ARGUMENT, "ALL_ATTEMPTS_FAILED"),
     (failed(OutcomeClass.CONTENT_POLICY), Code.INVALID_ARGUMENT, "ALL_ATTEMPTS_FAILED"),
     (errors.StreamBroken("cut", []), Code.ABORTED, "STREAM_BROKEN"),
+    (errors.UnknownProvider("?", []), Code.NOT_FOUND, "UNKNOWN_PROVIDER"),
+    (errors.NotBuilt("not yet"), Code.UNIMPLEMENTED, "NOT_BUILT"),
 ]
 
 

@@ -20,7 +20,13 @@ from router_service.v1 import admin_pb2, router_pb2
 ROUTE = router_pb2.RouteRequest(model="m")
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-BUILT = {"GetStatus", "GetExperimentStats", "ResetExperimentStats"}
+BUILT = {
+    "GetStatus",
+    "ReloadConfig",
+    "SetProviderState",
+    "GetExperimentStats",
+    "ResetExperimentStats",
+}
 UNBUILT = [
     method.name
     for method in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods
@@ -37,8 +43,10 @@ def taken() -> Any:
         yield other.getsockname()[1]
 
 
-async def test_a_taken_port_is_named_with_the_fix(requests: Any, config: Any, taken: int) -> None:
-    server = create_grpc_server(requests, keys=Keys({}), config=config)
+async def test_a_taken_port_is_named_with_the_fix(
+    requests: Any, operations: Any, config: Any, taken: int
+) -> None:
+    server = create_grpc_server(requests, operations, keys=Keys({}), config=config)
     with pytest.raises(ServiceConfigRejected) as caught:
         bind(server, "127.0.0.1", taken)
     assert str(caught.value) == (
@@ -46,15 +54,19 @@ async def test_a_taken_port_is_named_with_the_fix(requests: Any, config: Any, ta
     )
 
 
-async def test_a_second_router_cannot_share_the_port(face: Any, requests: Any, config: Any) -> None:
-    second = create_grpc_server(requests, keys=Keys({}), config=config)
+async def test_a_second_router_cannot_share_the_port(
+    face: Any, requests: Any, operations: Any, config: Any
+) -> None:
+    second = create_grpc_server(requests, operations, keys=Keys({}), config=config)
     with pytest.raises(ServiceConfigRejected, match="port in use"):
         bind(second, "127.0.0.1", face.port)
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
-async def test_a_foreign_address_is_named(requests: Any, config: Any, host: str) -> None:
-    server = create_grpc_server(requests, keys=Keys({}), config=config)
+async def test_a_foreign_address_is_named(
+    requests: Any, operations: Any, config: Any, host: str
+) -> None:
+    server = create_grpc_server(requests, operations, keys=Keys({}), config=config)
     with pytest.raises(ServiceConfigRejected, match=rf"{host}.*set (another|grpc\.host)"):
         bind(server, host, 0)
 

@@ -82,13 +82,25 @@ async def test_the_process_and_every_provider_in_order(face: Any) -> None:
             capacity=4,
             reason="disabled",
         ),
+        Provider(
+            id="held",
+            kind=types_pb2.PROVIDER_KIND_OLLAMA,
+            location=local,
+            state=admin_pb2.PROVIDER_STATE_DRAINING,
+            active=True,
+            health=admin_pb2.HEALTH_COOLING_DOWN,
+            in_flight=2,
+            capacity=4,
+            cooldown_until_us=OUT_UNTIL_US,
+            reason="drained by an operator: new memory",
+        ),
     ]
     assert list(reply.deployments) == []
 
 
 async def test_deployments_where_asked_for(face: Any) -> None:
     deployments = (await status(face, include_deployments=True)).deployments
-    passthrough, measured, unmeasured, of_one_out, disabled, out = deployments
+    passthrough, measured, unmeasured, of_one_out, disabled, held, out = deployments
     assert (passthrough.id, passthrough.model, passthrough.weight) == ("*@ollama", "", 1.0)
     assert measured == Deployment(
         id="m@ollama",
@@ -106,7 +118,7 @@ async def test_deployments_where_asked_for(face: Any) -> None:
     assert unmeasured.weight == pytest.approx(0.25)
     fields = ("success_rate", "ttft_p50_us", "ttft_p95_us")
     assert not any(unmeasured.HasField(name) for name in fields)
-    assert (of_one_out.weight, disabled.weight, out.weight) == (0.0, 0.0, 0.0)
+    assert [one.weight for one in (of_one_out, disabled, held, out)] == [0.0] * 4
     assert out.cooldown_until_us == OUT_UNTIL_US + 1
 
 

@@ -117,6 +117,13 @@ def test_a_longer_key_is_taken_out_whole() -> None:
     assert Redactor(["abcdef", "abcdefghi"])("<abcdefghi>") == "<[redacted]>"
 
 
+def test_keys_can_be_added_later() -> None:
+    redact = Redactor(["first-key"])
+    assert redact("second-key") == "second-key"
+    redact.add(["second-key"])
+    assert redact("first-key second-key") == "[redacted] [redacted]"
+
+
 def test_short_keys_do_not_mangle_words() -> None:
     assert Redactor(["a"])("a banana") == "a banana"
 

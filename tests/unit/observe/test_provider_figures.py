@@ -43,6 +43,7 @@ def well() -> ProviderFigures:
         "saturated": False,
         "out_until_us": 0,
         "health": "healthy",
+        "state": "enabled",
     }
 
 
@@ -71,6 +72,7 @@ def test_gauges_follow_the_status(metrics: Metrics, fleet: Fleet) -> None:
         "saturated": True,
         "out_until_us": 1_769_860_800_250_000,
         "health": "cooling_down",
+        "state": "draining",
     }
     fleet.providers["vllm"] = well()
     assert value(metrics, "router_in_flight") == 4
@@ -79,6 +81,9 @@ def test_gauges_follow_the_status(metrics: Metrics, fleet: Fleet) -> None:
     assert until == pytest.approx(1_769_860_800.25, abs=1e-3)
     assert states(metrics) == dict.fromkeys(HEALTH_STATES, 0) | {"cooling_down": 1}
     assert states(metrics, "vllm")["healthy"] == 1
+    assert value(metrics, "router_provider_state", state="draining") == 1
+    assert value(metrics, "router_provider_state", state="enabled") == 0
+    assert value(metrics, "router_provider_state", "vllm", state="enabled") == 1
 
 
 @pytest.mark.parametrize("health", HEALTH_STATES)

@@ -19,6 +19,7 @@ from router_service.serving.admission import Admission, Bounds, Place
 from router_service.serving.entry import entered
 from router_service.serving.orchestrator import Orchestrator
 from router_service.serving.run import Upstream
+from router_service.serving.upstreams import Upstreams
 from router_service.testing.carriage import hang
 from router_service.types import (
     Answer,
@@ -214,7 +215,7 @@ def house(table: Table) -> House:
 def house_of(table: Table) -> House:
     router, admission, seen = Router(table, "test"), _admission(), Records()
     connectors = {"one": ScriptedConnector(), "two": ScriptedConnector()}
-    upstreams = {p.id: Upstream(p, connectors[p.id]) for p in table.providers}
+    upstreams = Upstreams(Upstream(p, connectors[p.id]) for p in table.providers)
     orchestrator = Orchestrator(
         router=router,
         upstreams=upstreams,

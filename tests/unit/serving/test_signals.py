@@ -51,6 +51,10 @@ class Core:
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
+        self.disabled: set[str] = set()
+
+    def is_disabled(self, provider: str, now_us: int) -> bool:
+        return provider in self.disabled
 
     def signal(self, provider: str, now_us: int, valid_for_us: int, **figures: Any) -> None:
         times = {"provider": provider, "now_us": now_us, "valid_for_us": valid_for_us}
@@ -141,14 +145,51 @@ async def test_only_active_local_providers_are_polled(time: VirtualTime, begin: 
     assert (len(here.asked_at), cloud.asked_at, idle.asked_at) == (2, [], [])
 
 
-async def test_without_local_providers_there_is_nothing_to_do(begin: Begin) -> None:
-    await begin({})
+async def test_providers_come_go_and_move_with_a_reload(time: VirtualTime, begin: Begin) -> None:
+    before, after, new = Server(time), Server(time, says=None), Server(time)
+    upstreams: dict[str, Any] = {}
+    begin(upstreams)
+    await time.advance(0.9)
+    upstreams["moves"] = upstream(before, "moves")
+    await time.advance(2.0)
+    assert before.asked_at == [1.5, 2.5]
+    upstreams |= {"moves": upstream(after, "moves"), "new": upstream(new, "new")}
+    await time.advance(1.0)
+    assert (len(before.asked_at), after.asked_at, new.asked_at) == (2, [3.5], [3.5])
+    upstreams.clear()
+    await time.advance(60.0)
+    assert (len(before.asked_at), after.asked_at, new.asked_at) == (2, [3.5], [3.5])
+
+
+async def test_a_reload_that_changes_nothing_disturbs_no_poll(
+    time: VirtualTime, begin: Begin
+) -> None:
+    server = Server(time)
+    upstreams = {"p": upstream(server)}
+    begin(upstreams)
+    for _ in range(20):
+        await time.advance(0.2)
+        upstreams["p"] = upstream(server)
+    assert server.asked_at == [0.5, 1.5, 2.5, 3.5]
+
+
+async def test_one_that_an_operator_disabled_is_left_alone(
+    time: VirtualTime, core: Core, begin: Begin
+) -> None:
+    server = Server(time)
+    core.disabled.add("p")
+    begin({"p": upstream(server)})
+    await time.advance(5.0)
+    assert server.asked_at == []
+    core.disabled.clear()
+    await time.advance(1.0)
+    assert len(server.asked_at) == 1
 
 
 async def test_a_slow_server_is_never_asked_twice_at_once(time: VirtualTime, begin: Begin) -> None:
     slow, quick = Server(time), Server(time)
     slow.takes_s = 5.0
-    begin({"slow": upstream(slow), "quick": upstream(quick)})
+    begin({"slow": upstream(slow, "slow"), "quick": upstream(quick, "quick")})
     await time.advance(13.0)
     assert slow.asked_at == [0.5, 6.5, 12.5]
     assert slow.most_at_once == 1

@@ -27,6 +27,10 @@ class Listing:
 class Learned:
     def __init__(self) -> None:
         self.sizes: dict[str, str] = {}
+        self.disabled = ""
+
+    def is_disabled(self, provider: str, now_us: int) -> bool:
+        return provider == self.disabled
 
     def learn_sizes(self, sizes: dict[str, str]) -> None:
         self.sizes.update(sizes)
@@ -52,3 +56,11 @@ async def test_active_local_providers_are_asked() -> None:
     )
     assert router.sizes == {"a": "7.6B"}
     assert (here.asked, broken.asked, cloud.asked, idle.asked) == (1, 1, 0, 0)
+
+
+async def test_one_that_an_operator_disabled_is_not() -> None:
+    listing, router = Listing({"a": "7.6B"}), Learned()
+    router.disabled = "p"
+    core: Any = router
+    await learn_sizes(core, {"p": upstream(listing)})
+    assert (listing.asked, router.sizes) == (0, {})

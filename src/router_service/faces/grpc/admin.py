@@ -1,5 +1,5 @@
-"""AdminService: what the router is doing now, and the figures of experiments. Its other calls,
-whose messages are fixed, are yet to be built; each says so, as the library alone would not."""
+"""AdminService: what the router is doing now, experiments, reloads, providers in and out of use.
+Its other calls, whose messages are fixed, are yet to be built; each says so."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, NoReturn
 
 import grpc
 
-from router_service.errors import InvalidRequest
+from router_service.errors import InvalidRequest, NotBuilt
 from router_service.faces.auth import Keys
-from router_service.faces.grpc import experiments, live_status
+from router_service.faces.grpc import experiments, live_status, operations
 from router_service.faces.grpc.answering import answering
 from router_service.faces.grpc.caller import Caller, Context
-from router_service.serving.ports import RequestService
+from router_service.serving.ports import OperatorService, RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc
 
 
@@ -28,9 +28,10 @@ async def refuse_unbuilt(rpc: str, context: Context) -> NoReturn:
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
     """The servicer. Method names are the RPCs'; their contract is in proto/."""
 
-    def __init__(self, requests: RequestService, keys: Keys) -> None:
+    def __init__(self, requests: RequestService, operations: OperatorService, keys: Keys) -> None:
         self.keys = keys
         self.requests = requests
+        self._operations = operations
 
     @answering
     async def GetStatus(  # noqa: N802
@@ -39,11 +40,30 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         figures = self.requests.status()
         return live_status.status(figures, with_deployments=request.include_deployments)
 
-    async def ReloadConfig(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
-        await refuse_unbuilt("ReloadConfig", context)
+    @answering
+    async def ReloadConfig(  # noqa: N802
+        self, request: admin_pb2.ReloadConfigRequest, _caller: Caller, _context: Context
+    ) -> admin_pb2.ReloadConfigResponse:
+        if request.rollback_to:
+            raise NotBuilt(
+                "rollback_to: this version keeps no earlier configs; empty reads the file again"
+            )
+        return operations.reloaded(await self._operations.reload(dry_run=request.dry_run))
 
-    async def SetProviderState(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
-        await refuse_unbuilt("SetProviderState", context)
+    @answering
+    async def SetProviderState(  # noqa: N802
+        self, request: admin_pb2.SetProviderStateRequest, caller: Caller, _context: Context
+    ) -> admin_pb2.SetProviderStateResponse:
+        wanted = operations.provider_state(request)
+        figures = self._operations.set_provider_state(
+            wanted.provider,
+            wanted.state,
+            reason=wanted.reason,
+            duration_us=wanted.duration_us,
+            operator=caller.principal,
+        )
+        status = live_status.provider(request.provider, figures)
+        return admin_pb2.SetProviderStateResponse(provider=status)
 
     async def SwitchModel(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
         await refuse_unbuilt("SwitchModel", context)

@@ -129,6 +129,24 @@ def _(error: errors.DecisionError) -> Failure:
 
 
 @_failure.register
+def _(error: errors.UnknownProvider) -> Failure:
+    suggestions = error.suggestions[:_LISTED]
+    return Failure(
+        code_pb2.NOT_FOUND,
+        error.code,
+        error.message,
+        field="provider",
+        suggestions=suggestions,
+        details=(errors_pb2.DecisionFailure(suggestions=suggestions),),
+    )
+
+
+@_failure.register
+def _(error: errors.NotBuilt) -> Failure:
+    return Failure(code_pb2.UNIMPLEMENTED, error.code, error.message)
+
+
+@_failure.register
 def _(error: errors.UpstreamError) -> Failure:
     wait = None if error.retry_after_s is None else round(error.retry_after_s * 1e6)
     if error.outcome_class not in _CALLERS_FAULT:

@@ -24,6 +24,8 @@ MAX_PROMPT_TOKENS = 100_000_000
 MAX_TOKENS = 10_000_000
 MAX_DURATION_US = 86_400_000_000
 """A day; no attempt and no Retry-After of ours lasts longer."""
+MAX_HOLD_US = 366 * MAX_DURATION_US
+"""A year; a provider that is gone for longer is gone from the config."""
 
 
 def name(value: str, field: str, most: int = MAX_NAME) -> str:

@@ -19,6 +19,13 @@ _HEALTHS = {
 }
 
 
+_STATES = {
+    "enabled": admin_pb2.PROVIDER_STATE_ENABLED,
+    "draining": admin_pb2.PROVIDER_STATE_DRAINING,
+    "disabled": admin_pb2.PROVIDER_STATE_DISABLED,
+}
+
+
 def status(figures: Mapping[str, Any], *, with_deployments: bool) -> admin_pb2.GetStatusResponse:
     """A status as serving.ports.RequestService gives it."""
     return admin_pb2.GetStatusResponse(
@@ -28,19 +35,19 @@ def status(figures: Mapping[str, Any], *, with_deployments: bool) -> admin_pb2.G
         started_us=figures["started_us"],
         draining=figures["draining"],
         in_flight=figures["in_flight"],
-        providers=[_provider(name, one) for name, one in figures["providers"].items()],
+        providers=[provider(name, one) for name, one in figures["providers"].items()],
         deployments=_deployments(figures) if with_deployments else (),
     )
 
 
-def _provider(name: str, figures: Mapping[str, Any]) -> admin_pb2.ProviderStatus:
+def provider(name: str, figures: Mapping[str, Any]) -> admin_pb2.ProviderStatus:
+    """One provider of such a status."""
     active = figures["active"]
-    enabled, disabled = admin_pb2.PROVIDER_STATE_ENABLED, admin_pb2.PROVIDER_STATE_DISABLED
     return admin_pb2.ProviderStatus(
         id=name,
         kind=KINDS[figures["kind"]],
         location=LOCATIONS[figures["location"]],
-        state=enabled if active else disabled,
+        state=_STATES[figures["state"] if active else "disabled"],
         active=active,
         health=_HEALTHS[figures["health"]],
         in_flight=figures["in_flight"],
@@ -57,7 +64,8 @@ def _reason(figures: Mapping[str, Any]) -> str:
     group = figures["exclusive_group"]
     if not figures["active"]:
         return f"inactive member of the exclusive group {group}" if group else "disabled"
-    return "errors or a rate limit" if _cools_down(figures) else ""
+    cooldown = "errors or a rate limit" if _cools_down(figures) else ""
+    return str(figures["state_reason"] or cooldown)
 
 
 def _deployments(figures: Mapping[str, Any]) -> Iterator[admin_pb2.DeploymentStatus]:
@@ -80,13 +88,14 @@ def _deployments(figures: Mapping[str, Any]) -> Iterator[admin_pb2.DeploymentSta
 
 
 def _shares(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Each deployment's part of its model's traffic; 0 for one that is disabled or cools down. A
-    passthrough, which has no model, stands alone."""
+    """Each deployment's part of its model's traffic; 0 for one that is disabled, held by an
+    operator or cools down. A passthrough, which has no model, stands alone."""
     every, providers = figures["deployments"], figures["providers"]
     weights: dict[str, float] = {}
     totals: dict[str, float] = defaultdict(float)
     for name, one in every.items():
-        out = _cools_down(one) or _cools_down(providers[one["provider"]])
+        whole = providers[one["provider"]]
+        out = _cools_down(one) or _cools_down(whole) or whole["state"] != "enabled"
         weights[name] = one["weight"] if one["enabled"] and not out else 0.0
         totals[one["model"] or name] += weights[name]
     return {

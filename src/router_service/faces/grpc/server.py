@@ -18,7 +18,7 @@ from router_service.faces.grpc.health import Health
 from router_service.faces.grpc.readable import register
 from router_service.faces.grpc.sending import WRITE_TIMEOUT_S
 from router_service.faces.grpc.service import RouterService
-from router_service.serving.ports import RequestService
+from router_service.serving.ports import OperatorService, RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc, router_pb2, router_pb2_grpc
 
 _HEADROOM_BYTES = 16 * 1024 * 1024
@@ -44,6 +44,7 @@ class Settings(Protocol):
 
 def create_grpc_server(
     orchestrator: RequestService,
+    operations: OperatorService,
     *,
     keys: Keys,
     config: Settings,
@@ -57,7 +58,7 @@ def create_grpc_server(
     most = config.grpc.max_message_bytes
     server = grpc.aio.server(options=_options(most))
     service = RouterService(orchestrator, keys, write_timeout_s)
-    admin = AdminService(orchestrator, keys)
+    admin = AdminService(orchestrator, operations, keys)
     register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server, most)
     register(admin_pb2_grpc.add_AdminServiceServicer_to_server, admin, server, most)
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)

@@ -1,0 +1,192 @@
+"""A reload is taken as a whole or not at all; an operator's wish reaches the core and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from router_service.config.diagnostics import LocatedDiagnostic
+from router_service.core import Router, Table
+from router_service.errors import UnknownProvider
+from router_service.serving.operations import Operations
+from router_service.serving.run import Upstream
+from router_service.serving.upstreams import Upstreams
+
+NOW_US = 1_700_000_000_000_000
+ERROR = LocatedDiagnostic("f.yaml", 2, 1, "error", "unknown-key", "what", "fix")
+WARNING = LocatedDiagnostic("f.yaml", 2, 1, "warning", "odd", "hm")
+
+
+def table(*providers: str) -> Table:
+    config = {
+        "providers": {
+            name: {"kind": "openai", "base_url": "http://127.0.0.1:1/v1", "capacity": 4}
+            for name in providers
+        },
+        "models": {"m": {"provider": providers[0]}},
+    }
+    return Table.compile(json.dumps(config).encode())
+
+
+@dataclass
+class File:
+    """What the next load finds."""
+
+    table: Table | None = None
+    findings: Sequence[LocatedDiagnostic] = ()
+    fault: Exception | None = None
+    loading: int = 0
+    most_at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def load(self) -> tuple[Table | None, Sequence[LocatedDiagnostic]]:
+        with self.lock:
+            self.loading += 1
+            self.most_at_once = max(self.most_at_once, self.loading)
+        try:
+            if self.fault is not None:
+                raise self.fault
+            return self.table, self.findings
+        finally:
+            with self.lock:
+                self.loading -= 1
+
+
+class House:
+    def __init__(self) -> None:
+        first = table("one", "two")
+        self.router = Router(first, "test")
+        self.upstreams = Upstreams(self.connect(first))
+        self.file = File()
+        self.operations = Operations(
+            router=self.router,
+            upstreams=self.upstreams,
+            load=self.file.load,
+            connect=self.connect,
+            clock=lambda: NOW_US,
+        )
+
+    @staticmethod
+    def connect(table: Table) -> list[Upstream]:
+        connector: Any = None
+        return [Upstream(provider, connector) for provider in table.providers]
+
+    def state(self, provider: str, now_us: int = NOW_US) -> str:
+        found: str = json.loads(self.router.status(now_us))["providers"][provider]["state"]
+        return found
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+# ── Reloads ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_good_config_takes_the_place_of_the_old_one(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, house.file.table, house.file.findings = house.router.table, table("two"), [WARNING]
+    with caplog.at_level(logging.INFO):
+        reload = await house.operations.reload()
+    assert reload.accepted
+    assert (reload.previous_version, reload.table_version) == (
+        before.version,
+        house.file.table.version,
+    )
+    assert reload.findings == [WARNING]
+    assert house.router.table is house.file.table
+    assert list(house.upstreams) == ["two"]
+    assert f"table {reload.table_version}, before {reload.previous_version}" in caplog.text
+
+
+async def test_a_bad_one_changes_nothing_and_is_told(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, house.file.findings = house.router.table, [ERROR, WARNING]
+    reload = await house.operations.reload()
+    assert not reload.accepted
+    assert reload.table_version == reload.previous_version == before.version
+    assert reload.findings == [ERROR, WARNING]
+    assert house.router.table is before
+    assert list(house.upstreams) == ["one", "two"]
+    assert str(ERROR) in caplog.text
+    assert str(WARNING) not in caplog.text
+
+
+@pytest.mark.parametrize("good", [True, False])
+async def test_a_dry_run_changes_nothing_either_way(
+    house: House, caplog: pytest.LogCaptureFixture, good: bool
+) -> None:
+    before = house.router.table
+    house.file.table, house.file.findings = (table("two"), []) if good else (None, [ERROR])
+    reload = await house.operations.reload(dry_run=True)
+    assert reload.accepted is good
+    assert reload.table_version == reload.previous_version == before.version
+    assert house.router.table is before
+    assert list(house.upstreams) == ["one", "two"]
+    assert caplog.text == ""
+
+
+async def test_reloads_come_one_after_the_other(house: House) -> None:
+    house.file.table = table("two")
+    await asyncio.gather(*(house.operations.reload() for _ in range(8)))
+    assert house.file.most_at_once == 1
+
+
+async def test_a_fault_of_a_reload_by_signal_is_logged(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, house.file.fault = house.router.table, RuntimeError("the core failed")
+    await house.operations.reload_on_signal()
+    assert "the routing config in use stays" in caplog.text
+    assert house.router.table is before
+    with pytest.raises(RuntimeError):
+        await house.operations.reload()
+
+
+# ── Providers ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_state_holds_until_told_otherwise(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    figures = house.operations.set_provider_state(
+        "one", "draining", reason="new memory", operator="ann"
+    )
+    assert (figures["state"], figures["state_until_us"]) == ("draining", 0)
+    assert "provider one: drained by an operator: new memory (set by ann)" in caplog.text
+    assert house.router.is_disabled("one", NOW_US) is False
+    house.operations.set_provider_state("one", "disabled", operator="ann")
+    assert house.router.is_disabled("one", NOW_US) is True
+    assert house.operations.set_provider_state("one", "enabled", operator="ann")["state"] == (
+        "enabled"
+    )
+
+
+def test_a_state_with_a_duration_ends_by_itself(house: House) -> None:
+    figures = house.operations.set_provider_state(
+        "one", "disabled", duration_us=60_000_000, operator="ann"
+    )
+    assert figures["state_until_us"] == NOW_US + 60_000_000
+    assert house.state("one", NOW_US + 59_999_999) == "disabled"
+    assert house.state("one", NOW_US + 60_000_000) == "enabled"
+
+
+def test_an_unknown_provider_names_the_closest(house: House) -> None:
+    with pytest.raises(UnknownProvider) as caught:
+        house.operations.set_provider_state("onne", "draining", operator="ann")
+    assert caught.value.suggestions[0] == "one"
+    assert 'no provider is called "onne"; the closest ids are one, two' in str(caught.value)
+
+
+def test_a_state_that_is_none_is_refused(house: House) -> None:
+    with pytest.raises(ValueError, match="enabled, draining or disabled"):
+        house.operations.set_provider_state("one", "gone", operator="ann")
