@@ -1,12 +1,14 @@
 //! What keeps a deployment out of a plan (B1), with the reason kept for whoever asks why.
 
+use crate::allowance::{Allowance, Shortfall};
 use crate::facts::{Facts, Features};
 use crate::hold::Hold;
-use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Table};
-use crate::view::View;
+use crate::settings::Settings;
+use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Provider, Table};
+use crate::view::{DeploymentFigures, ProviderFigures, View};
 
 /// Why a deployment is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Skip {
     Disabled,
     NotAllowed,
@@ -17,6 +19,7 @@ pub enum Skip {
     ContextBelowMinimum { least: u32 },
     Held(Box<Hold>),
     Out { until_us: u64 },
+    BudgetSpent(Shortfall),
     ConditionFalse,
     OtherEmbedding,
 }
@@ -45,6 +48,7 @@ impl<'a> Needs<'a> {
 
     /// The first reason against a deployment, by what it is; `None` when there is none.
     #[must_use]
+    #[inline]
     pub fn refuse(&self, table: &Table, deployment: &Deployment) -> Option<Skip> {
         if !deployment.enabled {
             return Some(Skip::Disabled);
@@ -84,29 +88,70 @@ pub fn below_minimum(table: &Table, deployment: &Deployment, entry: &Capability)
         .or_else(|| short.map(|least| Skip::ContextBelowMinimum { least }))
 }
 
-/// Whether an operator holds a deployment's provider, or either of them is out at this time.
-#[must_use]
-pub fn out(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> Option<Skip> {
-    let provider = table.deployments.get(id).provider;
-    let whole = view.provider(provider);
-    if let Some(hold) = whole.held(now_us) {
-        return Some(Skip::Held(Box::new(hold.clone())));
-    }
-    let until_us = view.deployment(id).standing.out_until_us.max(whole.standing.out_until_us);
-    (until_us > now_us).then_some(Skip::Out { until_us })
+/// A deployment and its provider with the figures of both, looked up once for all that is asked of them.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub id: DeploymentId,
+    pub deployment: &'a Deployment,
+    pub provider: &'a Provider,
+    pub part: &'a DeploymentFigures,
+    pub whole: &'a ProviderFigures,
+    /// What the request may still spend; `None` is without limit.
+    pub allowance: Option<&'a Allowance>,
 }
 
-/// Whether the deployment and its provider can take one more request now: no hold, a free slot, and
-/// while they come back from a cooldown not more than they are trusted with.
+impl<'a> Subject<'a> {
+    #[must_use]
+    #[inline]
+    pub fn of(table: &'a Table, view: &'a impl View, id: DeploymentId) -> Self {
+        let deployment = table.deployments.get(id);
+        Self {
+            id,
+            deployment,
+            provider: table.providers.get(deployment.provider),
+            part: view.deployment(id),
+            whole: view.provider(deployment.provider),
+            allowance: view.allowance(),
+        }
+    }
+
+    /// Whether an operator holds the provider, either of them is out at this time, or it costs more
+    /// than is left.
+    #[must_use]
+    #[inline]
+    pub fn out(&self, now_us: u64) -> Option<Skip> {
+        if let Some(hold) = self.whole.held(now_us) {
+            return Some(Skip::Held(Box::new(hold.clone())));
+        }
+        let until_us = self.part.standing.out_until_us.max(self.whole.standing.out_until_us);
+        if until_us > now_us {
+            return Some(Skip::Out { until_us });
+        }
+        self.allowance?.refuse(self.provider, self.id).map(Skip::BudgetSpent)
+    }
+
+    /// Whether both can take one more request now: no hold, a free slot, and while they come back
+    /// from a cooldown not more than they are trusted with.
+    #[must_use]
+    #[inline]
+    pub fn has_room(&self, settings: &Settings, now_us: u64) -> bool {
+        let (whole, part, capacity) = (self.whole, self.part, self.provider.capacity);
+        whole.held(now_us).is_none()
+            && whole.standing.has_room(whole.in_flight, capacity, settings, now_us)
+            && part.standing.has_room(part.in_flight, capacity, settings, now_us)
+    }
+}
+
+/// As `Subject::out`, for one question alone.
+#[must_use]
+pub fn out(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> Option<Skip> {
+    Subject::of(table, view, id).out(now_us)
+}
+
+/// As `Subject::has_room`, for one question alone.
 #[must_use]
 pub fn has_room(table: &Table, view: &impl View, id: DeploymentId, now_us: u64) -> bool {
-    let provider = table.deployments.get(id).provider;
-    let capacity = table.providers.get(provider).capacity;
-    let (whole, part) = (view.provider(provider), view.deployment(id));
-    let settings = &table.settings;
-    whole.held(now_us).is_none()
-        && whole.standing.has_room(whole.in_flight, capacity, settings, now_us)
-        && part.standing.has_room(part.in_flight, capacity, settings, now_us)
+    Subject::of(table, view, id).has_room(&table.settings, now_us)
 }
 
 impl Skip {
@@ -139,6 +184,7 @@ impl Skip {
                 "out for another {:.1} s after errors or a rate limit",
                 until_us.saturating_sub(now_us) as f64 / 1e6
             ),
+            Self::BudgetSpent(shortfall) => shortfall.to_string(),
             Self::OtherEmbedding => {
                 "another model's embeddings do not compare with those of the one asked for"
                     .to_owned()

@@ -52,10 +52,33 @@ pub fn stable_hash(parts: &[&str]) -> u64 {
 /// weighted sampling, Efraimidis and Spirakis, Information Processing Letters 97(5), 2006.
 #[must_use]
 pub fn pick(unit: u64, members: impl IntoIterator<Item = (u64, f64)>) -> Option<usize> {
-    let able = members.into_iter().enumerate().filter(|(_, (_, w))| w.is_finite() && *w > 0.0);
-    able.map(|(index, (member, weight))| (index, -ln(drawn(unit, member)) / weight))
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(index, _)| index)
+    pick_able(unit, members, |_| true)
+}
+
+/// As `pick`, among the members that are able, of which only those are asked that would win.
+pub fn pick_able(
+    unit: u64,
+    members: impl IntoIterator<Item = (u64, f64)>,
+    able: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    // -ln(u) is at least 1 - u, which settles most members without a logarithm; the factor keeps
+    // rounding on the safe side.
+    const SAFELY: f64 = 1.0 - 1e-12;
+    let mut best = (f64::INFINITY, None);
+    for (index, (member, weight)) in members.into_iter().enumerate() {
+        if !(weight.is_finite() && weight > 0.0) {
+            continue;
+        }
+        let uniform = drawn(unit, member);
+        if (1.0 - uniform) * SAFELY / weight >= best.0 {
+            continue;
+        }
+        let score = -ln(uniform) / weight;
+        if score < best.0 && able(index) {
+            best = (score, Some(index));
+        }
+    }
+    best.1
 }
 
 /// Uniform in 0…1, both excluded, with 52 bits of the hash of both.
@@ -194,6 +217,18 @@ mod tests {
             let mut turned = members.clone();
             turned.reverse();
             prop_assert_eq!(turned[pick(unit, turned.clone()).unwrap()].0, chosen);
+        }
+
+        #[test]
+        fn logarithms_left_out_change_no_pick(
+            unit: u64,
+            members in proptest::collection::vec((any::<u64>(), 0.01_f64..10.0, any::<bool>()), 0..40),
+        ) {
+            let scores = members.iter().enumerate().filter(|(_, (_, _, able))| *able);
+            let scores = scores.map(|(at, (key, weight, _))| (-ln(drawn(unit, *key)) / weight, at));
+            let least = scores.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, at)| at);
+            let weighted = members.iter().map(|(key, weight, _)| (*key, *weight));
+            prop_assert_eq!(pick_able(unit, weighted, |at| members[at].2), least);
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! The figures a decision reads. `choose` sees the live state through this alone, so that a recorded
 //! view gives the same choice again. Times are microseconds; 0 stands for "not".
 
+use crate::allowance::Allowance;
 use crate::experiment::ExperimentId;
 use crate::hold::Hold;
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,7 @@ impl Standing {
             Health::CoolingDown
         } else if self.out_until_us > 0 {
             Health::HalfOpen
-        } else if self.ramp(settings, now_us) < 1.0 {
+        } else if self.recovering_since_us > 0 && self.ramp(settings, now_us) < 1.0 {
             Health::Recovering
         } else if self.halved_until_us > now_us {
             Health::Degraded
@@ -326,8 +327,10 @@ pub trait View {
     fn deployment(&self, id: DeploymentId) -> &DeploymentFigures;
     /// Parameter count of a name that only a provider's own list of models knows.
     fn listed_size(&self, name: &str) -> Option<u64>;
-    /// Smooth weighted round robin: what this deployment is owed, in requests.
-    fn credit(&self, group: ShareGroup, id: DeploymentId) -> f64;
+    /// Smooth weighted round robin: what each deployment of a group is owed, in requests.
+    fn credits(&self, group: ShareGroup) -> impl Fn(DeploymentId) -> f64;
     /// Whether the guardrail has ended an experiment (R14).
     fn rolled_back(&self, id: ExperimentId) -> bool;
+    /// What the budgets on cloud spending leave to the request; `None` where nothing limits it.
+    fn allowance(&self) -> Option<&Allowance>;
 }

@@ -4,9 +4,7 @@
 use super::scene::{Candidate, Scene};
 use crate::state::Charge;
 use crate::strategy::{adaptive_weighted, quality_based, Entry, Scope, Strategy};
-use crate::table::{
-    Capability, CapabilityId, Location, Member, ModelId, Pool, PoolId, StrategyParameters,
-};
+use crate::table::{Capability, CapabilityId, ModelId, Pool, PoolId, StrategyParameters};
 use crate::view::{ShareGroup, View};
 
 /// How a group is judged and ordered.
@@ -102,7 +100,8 @@ impl<'g> Group<'g> {
     pub fn charge(&self, entries: &[Entry]) -> Option<Charge> {
         let first = entries.first().filter(|_| self.strategy.keeps_shares())?;
         let sharing = || {
-            let beside = |entry: &&Entry| entry.class == first.class;
+            let class = first.class.key();
+            let beside = move |entry: &&Entry| entry.class.key() == class;
             entries.iter().filter(beside)
         };
         let total: f64 = sharing().map(|entry| entry.weight).sum();
@@ -119,14 +118,13 @@ fn ranks<V: View>(
     local_saturated: bool,
     candidates: &[Candidate],
 ) -> Vec<u8> {
-    let mut members: Vec<adaptive_weighted::Member> = pool
-        .members
-        .iter()
-        .map(|member| adaptive_weighted::Member { cloud: is_cloud(scene, member), condition: None })
-        .collect();
+    // In the cloud is a member whose deployments all are.
+    let unknown = adaptive_weighted::Member { cloud: true, condition: None };
+    let mut members = vec![unknown; pool.members.len()];
     for candidate in candidates {
         if let Some(member) = members.get_mut(candidate.member) {
             member.condition = candidate.condition;
+            member.cloud &= scene.is_cloud(candidate.deployment);
         }
     }
     let nature = adaptive_weighted::Nature {
@@ -135,11 +133,4 @@ fn ranks<V: View>(
         by_complexity: pool.parameters.by_complexity,
     };
     adaptive_weighted::ranks(&members, nature)
-}
-
-/// Whether a member is in the cloud: all of its deployments are.
-fn is_cloud<V: View>(scene: &Scene<'_, V>, member: &Member) -> bool {
-    let mut deployments = scene.deployments_of(&member.target).iter();
-    deployments
-        .all(|id| scene.table.providers.get(scene.provider_of(*id)).location == Location::Cloud)
 }

@@ -4,7 +4,7 @@
 use super::group::Group;
 use super::scene::{Candidate, Scene};
 use super::{Choice, Hop, Note, Refusal};
-use crate::eligibility::{has_capability, has_room, Needs, Skip};
+use crate::eligibility::{has_capability, Needs, Skip, Subject};
 use crate::facts::Features;
 use crate::rendezvous::stable_hash;
 use crate::resolve::{Candidates, Rule};
@@ -86,7 +86,7 @@ impl<'a, V: View> Planner<'a, V> {
         self.strategy = self.asked.unwrap_or(pool.strategy);
         let candidates = self.scene.of_members(&pool.members, Some(id));
         let group = Group::of_pool(self.scene, id, pool, self.strategy, &candidates);
-        self.group(candidates, &group, rng);
+        self.group(&candidates, &group, rng);
         self.lead = self.first_model(&pool.members);
     }
 
@@ -95,7 +95,7 @@ impl<'a, V: View> Planner<'a, V> {
         self.strategy = self.asked.unwrap_or(entry.strategy);
         if self.strategy.compares_deployments() {
             let group = Group::of_capability(id, entry, self.strategy);
-            self.group(self.scene.of_members(&entry.members, None), &group, rng);
+            self.group(&self.scene.of_members(&entry.members, None), &group, rng);
         } else {
             for (place, member) in self.member_order(entry).into_iter().enumerate() {
                 let Some(member) = entry.members.get(member) else { continue };
@@ -129,7 +129,7 @@ impl<'a, V: View> Planner<'a, V> {
             },
             None => Group::of_capability(id, entry, Strategy::Direct),
         };
-        self.group(candidates, &group, rng);
+        self.group(&candidates, &group, rng);
     }
 
     /// The order of a capability's members: theirs, or the one the request's nature asks for.
@@ -240,31 +240,40 @@ impl<'a, V: View> Planner<'a, V> {
 
     fn model(&mut self, model: ModelId, strategy: Strategy, scored: bool, rng: &mut Rng) {
         let group = Group { scored, ..Group::of_model(self.scene, model, strategy) };
-        self.group(self.scene.of_model(model), &group, rng);
+        self.group(&self.scene.of_model(model), &group, rng);
     }
 
     fn single(&mut self, deployment: DeploymentId, scored: bool) {
-        match self.scene.refuse(&self.needs, None, deployment) {
+        let scene = self.scene;
+        let subject = Subject::of(scene.table, scene.view, deployment);
+        match scene.refuse(&self.needs, None, &subject) {
             Some(skip) => self.skip(deployment, skip),
             None if self.met(deployment) == Met::Planned => {}
             None => {
                 self.picks.push(Pick { first: deployment, drawn: Drawn::CERTAIN, charge: None });
-                let scene = self.scene;
-                let full = !has_room(scene.table, scene.view, deployment, scene.now_us);
-                self.push(deployment, scored.then_some(1.0), full);
+                let full = !subject.has_room(&scene.table.settings, scene.now_us);
+                self.note(deployment, Met::Planned);
+                let score = scored.then_some(1.0);
+                self.plan.push(Hop { deployment, score, capability_lost: false, full });
             }
         }
     }
 
     /// Drops what cannot serve, keeping the reason, orders the rest and appends it to the plan.
-    fn group(&mut self, candidates: Vec<Candidate>, group: &Group<'_>, rng: &mut Rng) {
+    fn group(&mut self, candidates: &[Candidate], group: &Group<'_>, rng: &mut Rng) {
+        let scene = self.scene;
+        let credit = scene.view.credits(group.shares);
         let mut entries = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let id = candidate.deployment;
-            match self.scene.refuse(&self.needs, group.minimum, id) {
+            let subject = Subject::of(scene.table, scene.view, id);
+            match scene.refuse(&self.needs, group.minimum, &subject) {
                 Some(skip) => self.skip(id, skip),
                 None if self.met(id) == Met::Planned => {}
-                None => entries.push(self.scene.entry(&candidate, group, &self.preferred)),
+                None => {
+                    let preferred = &self.preferred;
+                    entries.push(scene.entry(candidate, &subject, group, preferred, credit(id)));
+                }
             }
         }
         let drawn = order(group.strategy, &mut entries, &mut self.chance(group, rng));
@@ -275,8 +284,14 @@ impl<'a, V: View> Planner<'a, V> {
             self.picks.push(Pick { first: first.deployment, drawn, charge });
         }
         for entry in &entries {
-            self.push(entry.deployment, group.scored.then_some(entry.score), entry.class.full);
+            self.note(entry.deployment, Met::Planned);
         }
+        self.plan.extend(entries.iter().map(|entry| Hop {
+            deployment: entry.deployment,
+            score: group.scored.then_some(entry.score),
+            capability_lost: false,
+            full: entry.class.full,
+        }));
     }
 
     fn chance<'c>(&self, group: &'c Group<'_>, rng: &'c mut Rng) -> Chance<'c> {
@@ -288,11 +303,6 @@ impl<'a, V: View> Planner<'a, V> {
             scope: group.scope,
             parameters: &group.parameters,
         }
-    }
-
-    fn push(&mut self, deployment: DeploymentId, score: Option<f64>, full: bool) {
-        self.note(deployment, Met::Planned);
-        self.plan.push(Hop { deployment, score, capability_lost: false, full });
     }
 
     /// Keeps the first reason. A deployment that one step refuses may still serve a later one; such

@@ -5,15 +5,14 @@ use super::conditions::{Conditions, PoolFigures};
 use super::group::Group;
 use crate::complexity::Band;
 use crate::condition::Condition;
-use crate::eligibility::{below_minimum, has_room, out, Needs, Skip};
+use crate::eligibility::{below_minimum, Needs, Skip, Subject};
 use crate::facts::{Cues, Facts};
 use crate::resolve::Resolution;
 use crate::strategy::{Class, Entry, Scope, Strategy};
 use crate::table::{
-    Capability, DeploymentId, Location, Member, ModelId, PoolId, Provider, ProviderId, Table,
-    Target, Tier,
+    Capability, DeploymentId, Location, Member, ModelId, PoolId, ProviderId, Table, Target, Tier,
 };
-use crate::view::{prior_us, DeploymentFigures, Patience, View};
+use crate::view::{prior_us, Patience, View};
 
 /// Weights below this were written as 0.
 const SPARE_BELOW: f64 = 1e-6;
@@ -25,6 +24,14 @@ struct Expected {
     latency_us: f64,
     seen: bool,
     success: f64,
+    reliability: f64,
+    cost_usd: f64,
+}
+
+impl Expected {
+    /// For strategies that go by weights and places alone.
+    const NOTHING: Self =
+        Self { latency_us: 1.0, seen: true, success: 1.0, reliability: 1.0, cost_usd: 0.0 };
 }
 
 pub struct Scene<'a, V> {
@@ -81,43 +88,53 @@ impl<V: View> Scene<'_, V> {
         for (member, entry) in members.iter().enumerate() {
             let condition = entry.condition.as_ref().map(|condition| conditions.hold(condition));
             let deployments = self.deployments_of(&entry.target);
+            let candidate = |id: &DeploymentId, weight: f64| Candidate {
+                deployment: *id,
+                member,
+                weight,
+                condition,
+            };
+            if let [only] = deployments {
+                candidates.push(candidate(only, entry.weight));
+                continue;
+            }
             let weight = |id: &DeploymentId| self.table.deployments.get(*id).weight;
             let total: f64 = deployments.iter().map(weight).sum();
-            for id in deployments {
-                let weight = entry.weight * weight(id) / total;
-                candidates.push(Candidate { deployment: *id, member, weight, condition });
-            }
+            let shares = deployments.iter().map(|id| entry.weight * weight(id) / total);
+            candidates
+                .extend(deployments.iter().zip(shares).map(|(id, share)| candidate(id, share)));
         }
         candidates
     }
 
     /// Why a deployment cannot serve this request, if it cannot.
+    #[inline]
     pub fn refuse(
         &self,
         needs: &Needs<'_>,
         minimum: Option<&Capability>,
-        id: DeploymentId,
+        subject: &Subject<'_>,
     ) -> Option<Skip> {
-        let deployment = self.table.deployments.get(id);
+        let deployment = subject.deployment;
         needs
             .refuse(self.table, deployment)
             .or_else(|| minimum.and_then(|entry| below_minimum(self.table, deployment, entry)))
-            .or_else(|| out(self.table, self.view, id, self.now_us))
+            .or_else(|| subject.out(self.now_us))
     }
 
     /// A candidate with the figures strategies read. R7 reorders freely among deployments of one
     /// model, and elsewhere only among those the strategy ranks equal; never onto a saturated one.
+    #[inline]
     pub fn entry(
         &self,
         candidate: &Candidate,
+        subject: &Subject<'_>,
         group: &Group<'_>,
         preferred: &[ProviderId],
+        credit: f64,
     ) -> Entry {
-        let id = candidate.deployment;
-        let deployment = self.table.deployments.get(id);
-        let provider = self.table.providers.get(deployment.provider);
+        let Subject { deployment, provider, part, whole, .. } = *subject;
         let (settings, now_us) = (&self.table.settings, self.now_us);
-        let (whole, part) = (self.view.provider(deployment.provider), self.view.deployment(id));
         let place = preferred.iter().position(|provider| *provider == deployment.provider);
         let preference = place
             .filter(|_| !whole.saturated)
@@ -126,15 +143,16 @@ impl<V: View> Scene<'_, V> {
         let standing = whole.standing.weight_factor(settings, now_us)
             * part.standing.weight_factor(settings, now_us);
         let cold = settings.prefer_warm && part.cold_until_us > now_us;
-        let measured = self.measured(part, group.strategy, provider);
+        let expected = self.expected(subject, group.strategy);
         Entry {
-            deployment: id,
+            deployment: candidate.deployment,
             member: candidate.member,
             weight: candidate.weight * standing,
             cold,
             class: Class {
-                full: !has_room(self.table, self.view, id, now_us),
-                stalled: part.stalled(&Patience::with(provider, settings), now_us),
+                full: !subject.has_room(settings, now_us),
+                stalled: part.waiting.anyone()
+                    && part.stalled(&Patience::with(provider, settings), now_us),
                 overflowing: group.overflows
                     && (provider.location == Location::Local || candidate.condition == Some(false)),
                 priority: deployment.priority,
@@ -146,28 +164,25 @@ impl<V: View> Scene<'_, V> {
             preference,
             load: whole.load(provider.capacity, now_us),
             capacity: provider.capacity,
-            credit: self.view.credit(group.shares, id),
-            latency_us: measured.latency_us,
-            seen: measured.seen,
+            credit,
+            latency_us: expected.latency_us,
+            seen: expected.seen,
             unproven: false,
             awaited: part.waiting.anyone(),
-            success: measured.success,
-            reliability: (measured.success / provider.availability.max(f64::EPSILON)).min(1.0),
-            cost_usd: provider.price.cost_usd(self.facts.prompt_tokens, self.answer_tokens),
+            success: expected.success,
+            reliability: expected.reliability,
+            cost_usd: expected.cost_usd,
             key: deployment.key,
             score: 0.0,
         }
     }
 
-    fn measured(
-        &self,
-        part: &DeploymentFigures,
-        strategy: Strategy,
-        provider: &Provider,
-    ) -> Expected {
+    #[inline]
+    fn expected(&self, subject: &Subject<'_>, strategy: Strategy) -> Expected {
         if !strategy.reads_figures() {
-            return Expected { latency_us: 1.0, seen: true, success: 1.0 };
+            return Expected::NOTHING;
         }
+        let Subject { part, provider, .. } = *subject;
         let measured = match strategy {
             Strategy::UsageBased => &part.published,
             _ => &part.measured,
@@ -178,10 +193,14 @@ impl<V: View> Scene<'_, V> {
             0 => prior_us(provider.ttft_prior_us, stream),
             _ => times.p95_us,
         };
+        let success = measured.success_rate(provider.availability);
+        let cost = || provider.price.cost_usd(self.facts.prompt_tokens, self.answer_tokens);
         Expected {
             latency_us: known_us.max(part.waiting_us(stream, self.now_us)).max(1) as f64,
             seen: times.samples >= SEEN_FROM,
-            success: measured.success_rate(provider.availability),
+            success,
+            reliability: (success / provider.availability.max(f64::EPSILON)).min(1.0),
+            cost_usd: if strategy.measures() { cost() } else { 0.0 },
         }
     }
 
@@ -236,6 +255,10 @@ impl<V: View> Scene<'_, V> {
     /// High complexity or a reasoning cue.
     pub fn is_hard(&self) -> bool {
         self.band == Band::High || self.facts.cues.contains(Cues::REASONING)
+    }
+
+    pub fn is_cloud(&self, deployment: DeploymentId) -> bool {
+        self.table.providers.get(self.provider_of(deployment)).location == Location::Cloud
     }
 
     pub fn provider_of(&self, deployment: DeploymentId) -> ProviderId {

@@ -42,7 +42,7 @@ pub enum Value<'a> {
 #[derive(Debug, Clone)]
 pub struct Condition {
     source: Box<str>,
-    expression: Expression,
+    expression: Box<Expression>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl Condition {
     /// Checks and compiles a condition; the first error found is returned.
     pub fn compile(source: &str, symbols: &Symbols<'_>) -> Result<Self, ConditionError> {
         let expression = parser::parse(source, symbols)?;
-        Ok(Self { source: source.into(), expression })
+        Ok(Self { source: source.into(), expression: Box::new(expression) })
     }
 
     /// As written.

@@ -37,9 +37,10 @@ impl Shares {
         }
     }
 
+    /// A group's credits by slot; those past its end are 0.
     #[must_use]
-    pub fn credit(&self, group: ShareGroup, slot: usize) -> f64 {
-        self.0.get(&group).and_then(|credits| credits.get(slot)).copied().unwrap_or(0.0)
+    pub fn of(&self, group: ShareGroup) -> &[f64] {
+        self.0.get(&group).map_or(&[], Vec::as_slice)
     }
 
     pub fn set(&mut self, group: ShareGroup, slot: usize, credit: f64) {

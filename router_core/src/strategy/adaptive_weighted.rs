@@ -66,14 +66,17 @@ fn suited(members: &[Member], band: Band) -> Option<usize> {
 /// Orders members of one rank: weight × health / mean health, within `BOUNDS`, where health is the
 /// reliability over the square root of the expected wait.
 pub fn order(equals: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
-    let health = |entry: &Entry| entry.reliability / entry.latency_us.max(1.0).sqrt();
-    let measured = equals.iter().filter(|entry| entry.seen).map(health);
-    let (sum, count) =
-        measured.fold((0.0, 0.0), |(sum, count), health| (sum + health, count + 1.0));
+    let (mut sum, mut count) = (0.0, 0.0);
+    for entry in equals.iter_mut().filter(|entry| entry.seen) {
+        // Kept for a moment where the score will be.
+        entry.score = entry.reliability / entry.latency_us.max(1.0).sqrt();
+        sum += entry.score;
+        count += 1.0;
+    }
     if sum > 0.0 {
         let mean = sum / count;
         for entry in equals.iter_mut().filter(|entry| entry.seen) {
-            entry.weight *= (health(entry) / mean).clamp(BOUNDS.0, BOUNDS.1);
+            entry.weight *= (entry.score / mean).clamp(BOUNDS.0, BOUNDS.1);
         }
     }
     weighted::order(equals, chance)

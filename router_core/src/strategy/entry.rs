@@ -12,6 +12,7 @@ const BOUNDED_LOAD: f64 = 1.25;
 /// Classes are used up in order, by the first difference in the order of the fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // a list of what sets one back, compared in order
+#[repr(C)] // as `key` reads it
 pub struct Class {
     /// Its provider has no free slot.
     pub full: bool,
@@ -145,33 +146,26 @@ pub struct Chance<'a> {
 }
 
 impl Chance<'_> {
-    /// Puts one of these equals first: the session's own, else one at random in proportion to weights.
-    pub fn decide(&mut self, equals: &mut [Entry]) -> Drawn {
+    /// Which of these equals, given by index, comes first: the session's own, else one at random in
+    /// proportion to weights.
+    pub fn decide(&mut self, class: &[Entry], equals: &[usize]) -> (usize, Drawn) {
+        let entries = || equals.iter().filter_map(|index| class.get(*index));
         if equals.len() < 2 {
-            return Drawn::CERTAIN;
+            return (0, Drawn::CERTAIN);
         }
-        if let Some(place) = self.session.and_then(|session| keep_session(equals, session)) {
-            to_front(equals, place);
-            return Drawn { basis: Basis::Affinity, propensity: 1.0 };
+        if let Some(nth) = self.session.and_then(|session| keep_session(class, equals, session)) {
+            return (nth, Drawn { basis: Basis::Affinity, propensity: 1.0 });
         }
-        let total: f64 = equals.iter().map(|entry| entry.weight).sum();
-        let place = draw(equals, total, self.rng);
-        to_front(equals, place);
-        let weight = equals.first().map_or(total, |first| first.weight);
-        Drawn { basis: Basis::Strategy, propensity: weight / total }
+        let total: f64 = entries().map(|entry| entry.weight).sum();
+        let mut left = self.rng.unit() * total;
+        let reached = entries().position(|entry| {
+            left -= entry.weight;
+            left < 0.0
+        });
+        let nth = reached.unwrap_or(equals.len() - 1);
+        let weight = entries().nth(nth).map_or(total, |entry| entry.weight);
+        (nth, Drawn { basis: Basis::Strategy, propensity: weight / total })
     }
-}
-
-/// The place of a weighted draw; `total` is the sum of the weights.
-fn draw(entries: &[Entry], total: f64, rng: &mut Rng) -> usize {
-    let mut left = rng.unit() * total;
-    for (place, entry) in entries.iter().enumerate() {
-        left -= entry.weight;
-        if left < 0.0 {
-            return place;
-        }
-    }
-    entries.len().saturating_sub(1)
 }
 
 /// Moves one entry to the front and keeps the order of the others.
@@ -181,16 +175,17 @@ pub fn to_front(entries: &mut [Entry], place: usize) {
     }
 }
 
-/// Where a session belongs among these, by rendezvous hashing over those not overloaded.
-fn keep_session(equals: &[Entry], session: u64) -> Option<usize> {
+/// Which of these a session belongs to, by rendezvous hashing over those not overloaded.
+fn keep_session(class: &[Entry], equals: &[usize], session: u64) -> Option<usize> {
+    let entries = || equals.iter().filter_map(|index| class.get(*index));
     let capacity = |entry: &Entry| f64::from(entry.capacity.max(1));
-    let total: f64 = equals.iter().map(capacity).sum();
-    let used: f64 = equals.iter().map(|entry| entry.load * capacity(entry)).sum();
+    let total: f64 = entries().map(capacity).sum();
+    let used: f64 = entries().map(|entry| entry.load * capacity(entry)).sum();
     let bounded = |entry: &Entry| {
         let most = (BOUNDED_LOAD * (used + 1.0) * capacity(entry) / total).ceil();
         entry.load * capacity(entry) + 1.0 <= most
     };
-    let members =
-        equals.iter().map(|entry| (entry.key, if bounded(entry) { entry.weight } else { 0.0 }));
-    rendezvous::pick(session, members)
+    let able =
+        |nth: usize| equals.get(nth).and_then(|index| class.get(*index)).is_some_and(bounded);
+    rendezvous::pick_able(session, entries().map(|entry| (entry.key, entry.weight)), able)
 }

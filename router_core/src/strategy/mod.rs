@@ -124,13 +124,18 @@ pub fn order(strategy: Strategy, entries: &mut [Entry], chance: &mut Chance<'_>)
     if strategy.measures() {
         expect_no_miracles(entries);
     }
-    entries.sort_by_key(|entry| entry.class.key());
-    let mut first = None;
-    for class in entries.chunk_by_mut(|a, b| a.class.key() == b.class.key()) {
-        let drawn = order_class(strategy, class, chance);
-        first.get_or_insert(drawn);
-    }
-    explore(entries, first.unwrap_or(Drawn::CERTAIN), chance)
+    let class = |entry: &Entry| entry.class.key();
+    let one = entries.first().map(class);
+    let drawn = if entries.iter().all(|entry| Some(class(entry)) == one) {
+        order_class(strategy, entries, chance)
+    } else {
+        entries.sort_by_cached_key(class);
+        let mut classes = entries.chunk_by_mut(|a, b| class(a) == class(b));
+        let first = classes.next().map(|first| order_class(strategy, first, chance));
+        classes.for_each(|other| _ = order_class(strategy, other, chance));
+        first.unwrap_or(Drawn::CERTAIN)
+    };
+    explore(entries, drawn, chance)
 }
 
 fn order_class(strategy: Strategy, class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {

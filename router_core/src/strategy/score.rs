@@ -3,29 +3,77 @@
 
 use super::entry::{to_front, Basis, Chance, Class, Drawn, Entry, Scope};
 
-/// Sorts by score, larger first. Entries within `margin` of the best are its equals: `tie` decides
+/// So many places of a class are put in order. A walk tries at most twenty deployments, so those after
+/// them, which it only looks through for a free slot, follow in no order.
+const PLACES: usize = 32;
+
+/// Orders by score, larger first. Entries within `margin` of the best are its equals: `tie` decides
 /// between them, then the session or chance.
 pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Drawn {
-    if class.len() < 2 {
+    let among = class.len();
+    if among < 2 {
         return Drawn::CERTAIN;
     }
     // Where the order starts among equals is chance, so that the second place is not always the same.
-    let start = chance.rng.below(class.len());
+    let start = chance.rng.below(among);
     let scope = chance.scope;
-    let mut number = 0;
-    class.sort_by_cached_key(|entry| {
-        number += 1;
-        let wrapped = u64::from(number <= start);
-        let ties = u64::from(entry.preference) << 56 | place(entry, scope) << 1 | wrapped;
-        u128::from(descending(entry.score)) << 64 | u128::from(ties)
-    });
-    let least = class.first().map_or(0.0, |best| best.score - margin);
-    let near = class.iter().take_while(|entry| entry.score >= least).count();
-    let Some(near) = class.get_mut(..near) else { return Drawn::CERTAIN };
-    near.sort_by_key(|entry| tie(entry, scope));
-    let first = near.first().map(|entry| tie(entry, scope));
-    let equals = near.iter().take_while(|entry| Some(tie(entry, scope)) == first).count();
-    near.get_mut(..equals).map_or(Drawn::CERTAIN, |equals| chance.decide(equals))
+    let (before, from) = class.split_at(start);
+    let turns = from.iter().chain(before).zip(0_u32..);
+    let key = |(entry, turn): (&Entry, u32)| {
+        let last = u64::from(entry.preference) << 56 | place(entry, scope) << 32 | u64::from(turn);
+        (tie(entry, scope), descending(entry.score), last)
+    };
+    let mut keys: Vec<(u64, u64, u64)> = turns.map(key).collect();
+    let index = |(_, _, last): &(u64, u64, u64)| (start + (last & TURN) as usize) % among;
+
+    let best = keys.iter().map(|(_, score, _)| *score).min().unwrap_or(0);
+    let least = descending(f64::from_bits(!best) - margin);
+    let mut first = u64::MAX;
+    for (ties, score, _) in &mut keys {
+        if *score > least {
+            *ties = u64::MAX;
+        }
+        first = first.min(*ties);
+    }
+    let equals: Vec<usize> = keys.iter().filter(|(ties, ..)| *ties == first).map(index).collect();
+    let (nth, drawn) = chance.decide(class, &equals);
+    if let Some((ties, score, _)) = keys.iter_mut().filter(|(ties, ..)| *ties == first).nth(nth) {
+        (*ties, *score) = (0, 0);
+    }
+    put_first(class, &mut keys, index);
+    drawn
+}
+
+/// The bits of the turn in the last part of a key.
+const TURN: u64 = u32::MAX as u64;
+
+/// Brings the entries of the smallest keys to the first places, in order. `index` is where the entry
+/// of a key stands.
+pub fn put_first<K: Ord>(class: &mut [Entry], keys: &mut [K], index: impl Fn(&K) -> usize) {
+    if keys.len() > PLACES {
+        keys.select_nth_unstable(PLACES);
+    }
+    let first = keys.get_mut(..PLACES.min(class.len())).unwrap_or_default();
+    first.sort_unstable();
+    let mut origins: Vec<usize> = first.iter().map(index).collect();
+    for place in 0..origins.len() {
+        let origin = origin(&origins, place);
+        class.swap(place, origin);
+        if let Some(swapped) = origins.get_mut(place) {
+            *swapped = origin;
+        }
+    }
+}
+
+/// Where the entry for a place stands now: what stood in an earlier place was swapped to where that
+/// place's own came from.
+fn origin(origins: &[usize], place: usize) -> usize {
+    let of = |place: usize| origins.get(place).copied().unwrap_or(place);
+    let mut origin = of(place);
+    while origin < place {
+        origin = of(origin);
+    }
+    origin
 }
 
 /// Sorts larger scores first; the bits of floats from 0 up are in the order of their values.
@@ -33,10 +81,11 @@ pub fn descending(score: f64) -> u64 {
     !score.max(0.0).to_bits()
 }
 
-/// The place in the order given, where that decides.
+/// The place in the order given, where that decides, in 24 bits.
 fn place(entry: &Entry, scope: Scope) -> u64 {
+    const LAST: u64 = (1 << 24) - 1;
     match scope {
-        Scope::Member => u64::from(u32::try_from(entry.member).unwrap_or(u32::MAX)),
+        Scope::Member => LAST.min(entry.member as u64),
         Scope::All | Scope::Measured => 0,
     }
 }

@@ -1,7 +1,7 @@
 //! `simple_shuffle`: independent weighted draws without replacement. The probability of the first is
 //! its weight over the sum of weights.
 
-use super::score::descending;
+use super::score::{descending, put_first};
 use super::{Basis, Chance, Drawn, Entry};
 use crate::rendezvous::ln;
 
@@ -13,15 +13,22 @@ pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     for entry in class.iter_mut() {
         entry.score = entry.weight / total;
     }
-    class.sort_by_cached_key(|entry| {
+    let all: Vec<usize> = (0..class.len()).collect();
+    let key = |index: usize| {
         let uniform = 1.0 - chance.rng.unit();
-        !descending(-ln(uniform) / entry.weight)
-    });
-    if chance.session.is_some() {
-        return chance.decide(class);
+        class.get(index).map(|entry| (!descending(-ln(uniform) / entry.weight), index))
+    };
+    let mut keys: Vec<(u64, usize)> = all.iter().copied().filter_map(key).collect();
+    let decided = chance.session.is_some().then(|| chance.decide(class, &all));
+    if let Some((key, _)) = decided.and_then(|(nth, _)| keys.get_mut(nth)) {
+        *key = 0;
     }
-    let propensity = class.first().map_or(1.0, |first| first.score);
-    Drawn { basis: Basis::Strategy, propensity }
+    put_first(class, &mut keys, |(_, index)| *index);
+    let by_weight = || {
+        let propensity = class.first().map_or(1.0, |first| first.score);
+        Drawn { basis: Basis::Strategy, propensity }
+    };
+    decided.map_or_else(by_weight, |(_, drawn)| drawn)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ from router_service.faces.grpc.caller import (
     headers_of,
     identify,
 )
+from router_service.faces.grpc.early import EarlyReading, read_held
 from router_service.faces.grpc.errors import failure_of, status
 from router_service.faces.grpc.readable import read_one
 from router_service.faces.grpc.requests import FACE
@@ -38,6 +39,7 @@ class Servicer(Protocol):
 
     keys: Keys
     requests: RequestService
+    early: EarlyReading
 
 
 Handler = Callable[[Any, Any, Context], Awaitable[Any]]
@@ -70,8 +72,8 @@ def answering(method: Method) -> Handler:
 def entering(work: Work) -> Callable[[Method], Handler]:
     """Makes a handler of a method whose request has to have a slot.
 
-    The place is taken before the request is read; while it waits, the request is read, since it may
-    name a priority. A RouteStream gets its slot first and reads for itself.
+    The place is taken before the request is read. Decisions do not wait, and a RouteStream reads
+    for itself.
     """
 
     def decorate(method: Method) -> Handler:
@@ -80,9 +82,10 @@ def entering(work: Work) -> Callable[[Method], Handler]:
         ) -> Any:
             async def read(place: Place) -> tuple[Any, Caller]:
                 request = messages
-                if work is not Work.DECIDE_STREAM:
-                    request = await _read_held(messages, place, work)
-                await place.turn()
+                if work is Work.CARRY_OUT:
+                    request = await self.early.read(messages, place)
+                elif work is Work.DECIDE:
+                    request = await read_held(messages, place)
                 return request, replace(caller, queued_s=place.queued_s)
 
             async with entered(self.requests, _arrival(caller, work), read) as handed_in:
@@ -91,16 +94,6 @@ def entering(work: Work) -> Callable[[Method], Handler]:
         return _answering(method, enter_first)
 
     return decorate
-
-
-async def _read_held(messages: AsyncIterator[Any], place: Place, work: Work) -> Any:
-    request = await read_one(messages)
-    place.hold(request.ByteSize())
-    if work is Work.CARRY_OUT:
-        generate = getattr(request, "generate", request)
-        if priority := generate.attributes.priority:
-            place.prefer(priority)
-    return request
 
 
 def _answering(method: Method, inner: Method) -> Handler:
