@@ -123,8 +123,8 @@ async def _refuse(context: Context, error: BaseException, request_id: str) -> No
         async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
             await context.abort(_STATUS_CODES[told.code], told.message, trailing)
     except (TimeoutError, grpc.aio.InternalError):
-        # A caller that has stopped reading cannot be told, nor one whose deadline has just ended the
-        # call; any other exception would be logged as a fault.
+        # A caller that has stopped reading cannot be told, nor one whose deadline has just ended
+        # the call; any other exception would be logged as a fault.
         raise asyncio.CancelledError from None
     raise grpc.aio.AbortError
 
