@@ -220,6 +220,18 @@ mod tests {
         }
 
         #[test]
+        fn logarithms_left_out_change_no_pick(
+            unit: u64,
+            members in proptest::collection::vec((any::<u64>(), 0.01_f64..10.0, any::<bool>()), 0..40),
+        ) {
+            let scores = members.iter().enumerate().filter(|(_, (_, _, able))| *able);
+            let scores = scores.map(|(at, (key, weight, _))| (-ln(drawn(unit, *key)) / weight, at));
+            let least = scores.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, at)| at);
+            let weighted = members.iter().map(|(key, weight, _)| (*key, *weight));
+            prop_assert_eq!(pick_able(unit, weighted, |at| members[at].2), least);
+        }
+
+        #[test]
         fn a_heavier_member_only_gains(
             unit: u64, members in proptest::collection::vec((any::<u64>(), 0.01_f64..10.0), 2..8),
             factor in 1.0_f64..5.0,

@@ -133,7 +133,7 @@ impl<V: View> Scene<'_, V> {
         preferred: &[ProviderId],
         credit: f64,
     ) -> Entry {
-        let Subject { deployment, provider, part, whole } = *subject;
+        let Subject { deployment, provider, part, whole, .. } = *subject;
         let (settings, now_us) = (&self.table.settings, self.now_us);
         let place = preferred.iter().position(|provider| *provider == deployment.provider);
         let preference = place

@@ -86,6 +86,54 @@ fn ties_are_fair_by_a_chi_square_test() {
 }
 
 #[test]
+fn of_many_the_first_places_are_in_order_and_nobody_is_lost() {
+    const MANY: usize = 300;
+    const IN_ORDER: usize = 32;
+    for strategy in ALL.into_iter().filter(|strategy| *strategy != Strategy::SimpleShuffle) {
+        let mut class = entries(&[1.0; MANY]);
+        for (entry, number) in class.iter_mut().zip(0_u32..) {
+            // Coprime to 300, so that the figures are all different and in no order.
+            let figure = f64::from(number * 77 % 300);
+            entry.load = figure / 600.0;
+            entry.latency_us = 1_000.0 * (1.0 + figure);
+            entry.credit = -figure;
+        }
+        chance(9, |chance| order(strategy, &mut class, chance));
+        let scores: Vec<f64> = class.iter().map(|entry| entry.score).collect();
+        // Chance decides between equals on the first place alone.
+        assert!(scores[1..IN_ORDER].is_sorted_by(|a, b| a >= b), "{strategy:?} {scores:?}");
+        assert!(scores[IN_ORDER..].iter().all(|score| *score <= scores[IN_ORDER - 1]));
+        let mut left = members(&class);
+        left.sort_unstable();
+        assert!(left.into_iter().eq(0..MANY), "{strategy:?}");
+    }
+}
+
+#[test]
+fn ties_of_many_are_fair_by_a_chi_square_test_on_the_first_and_second_place() {
+    const MANY: usize = 100;
+    for strategy in [Strategy::Weighted, Strategy::SimpleShuffle, Strategy::LeastLoaded] {
+        let mut places = [[0.0; MANY]; 2];
+        chance(10, |chance| {
+            for _ in 0..20_000 {
+                let mut class = entries(&[1.0; MANY]);
+                let drawn = order(strategy, &mut class, chance);
+                assert!((drawn.propensity - 0.01).abs() < 1e-12, "{strategy:?}");
+                for (counts, entry) in places.iter_mut().zip(&class) {
+                    counts[entry.member] += 1.0;
+                }
+            }
+        });
+        for counts in places {
+            let square = |count: f64| (count - 200.0) * (count - 200.0) / 200.0;
+            let chi_square: f64 = counts.into_iter().map(square).sum();
+            // 99 degrees of freedom: larger once in a thousand.
+            assert!(chi_square < 148.2, "{strategy:?}: {chi_square}");
+        }
+    }
+}
+
+#[test]
 fn a_session_keeps_to_one_of_its_equals_and_sessions_spread_by_weight() {
     let first_of = |session: u64, busy: Option<usize>| {
         chance(session, |chance| {

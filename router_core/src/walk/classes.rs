@@ -169,7 +169,7 @@ impl Walk {
         if context.now_us < due_us {
             return Step::Wait { us: due_us - context.now_us };
         }
-        if self.ready(hop, context) {
+        if !self.is_out(hop, context) && self.ready(hop, context) {
             return self.try_hop(hop);
         }
         let waited_us = context.now_us - due_us;

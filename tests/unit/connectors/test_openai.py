@@ -162,9 +162,19 @@ def test_whole_embedding_and_completion() -> None:
     body = b'{"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 2, "total_tokens": 2}}'
     whole = protocol.whole(UpstreamCall(Operation.EMBEDDING, b"", "up", False, LIMITS), body)
     assert (whole.body, whole.usage) == (body, Usage(2, 0))
-    body = b'{"choices": [{"index": 1, "text": "b"}, {"index": 0, "text": "a"}]}'
+    body = (
+        b'{"choices": [{"index": 1, "text": "b", "finish_reason": "length"},'
+        b' {"index": 0, "text": "a", "finish_reason": "stop"}]}'
+    )
     whole = protocol.whole(UpstreamCall(Operation.COMPLETION, b"", "up", False, LIMITS), body)
-    assert (whole.body, whole.text, whole.finish_reason) == (body, "a", None)
+    assert (whole.body, whole.text, whole.finish_reason) == (body, "a", "stop")
+
+
+def test_a_whole_answer_says_that_each_of_its_choices_ended() -> None:
+    protocol = OpenAiProtocol(Failures("p"), lambda body, _: body)
+    body = b'{"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}, {"index": 1}]}'
+    with pytest.raises(ValueError, match="cut off"):
+        protocol.whole(UpstreamCall(Operation.COMPLETION, b"", "up", False, LIMITS), body)
 
 
 @pytest.mark.parametrize(

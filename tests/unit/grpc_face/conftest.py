@@ -183,6 +183,14 @@ STATUS: dict[str, Any] = {
             "n", "far", health="cooling_down", out_until_us=1_700_000_000_000_001
         ),
     },
+    "spending": {
+        "day": {"spent_usd": 4.5, "set_aside_usd": 0.25, "limit_usd": 5.0},
+        "day_ends_us": 1_700_006_400_000_000,
+        "callers": {
+            "billing": {"spent_usd": 4.5, "set_aside_usd": 0.25, "limit_usd": None},
+        },
+        "fallback": {"requests": 400, "to_cloud": 20, "limit": 0.1},
+    },
 }
 """What the request service says of a fleet that is not well."""
 

@@ -1,6 +1,7 @@
 //! From the sections of a config to one table. Stages run in the order in which names come into being:
 //! settings, providers, capabilities, models, then the rules and chains that refer to them.
 
+mod budgets;
 mod capabilities;
 mod chains;
 mod exact;
@@ -79,6 +80,7 @@ pub fn compile(
     sizes::compile(&mut draft, &document.model_size_routing);
     rules::compile(&mut draft, document);
     experiments::compile(&mut draft, document);
+    budgets::compile(&mut draft, &document.budgets);
     draft.finish()
 }
 
@@ -146,6 +148,7 @@ fn empty_table(version: String) -> Table {
         experiments: Arena::default(),
         query_classes: None,
         settings: Settings::default(),
+        budgets: None,
         condition_headers: Vec::new(),
         warnings: Vec::new(),
     }

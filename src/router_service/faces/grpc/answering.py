@@ -4,7 +4,6 @@ error turned into a status, so that no call is left without one."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -126,11 +125,14 @@ async def _refuse(context: Context, failure: Failure, request_id: str) -> NoRetu
         (REQUEST_ID, request_id),
         ("grpc-status-details-bin", told.SerializeToString()),
     )
-    # The status of a caller that has stopped reading waits behind what was written before it.
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
             await context.abort(_STATUS_CODES[told.code], told.message, trailing)
-    raise asyncio.CancelledError
+    except (TimeoutError, grpc.aio.InternalError):
+        # A caller that has stopped reading cannot be told, nor one whose deadline has just ended the
+        # call; any other exception would be logged as a fault.
+        raise asyncio.CancelledError from None
+    raise grpc.aio.AbortError
 
 
 def _arrival(caller: Caller, work: Work) -> Arrival:
