@@ -129,8 +129,8 @@ async def _refuse(context: Context, failure: Failure, request_id: str) -> NoRetu
         async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
             await context.abort(_STATUS_CODES[told.code], told.message, trailing)
     except (TimeoutError, grpc.aio.InternalError):
-        # A caller that has stopped reading cannot be told, nor one whose deadline has just ended the
-        # call; any other exception would be logged as a fault.
+        # A caller that has stopped reading cannot be told, nor one whose deadline has just ended
+        # the call; any other exception would be logged as a fault.
         raise asyncio.CancelledError from None
     raise grpc.aio.AbortError
 
