@@ -58,3 +58,23 @@ async def test_one_whose_caller_left(
     for _ in range(REQUESTS):
         await leave(patient_router.face(face), stream)
     await until(lambda: alive() == before, "all have been let go of")
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(FaultKind.STATUS, status=503),
+        Fault(FaultKind.STATUS, status=400),
+        Fault(FaultKind.RESET_BEFORE_HEADERS),
+        Fault(FaultKind.CUT, after_tokens=2),
+    ],
+    ids=["503", "400", "reset", "cut"],
+)
+async def test_one_that_failed(
+    patient_router: InProcessRouter, fleet: FakeFleet, face: str, stream: bool, fault: Fault
+) -> None:
+    await fleet["first"].behave(Behaviour(faults=(fault,)))
+    before = alive()
+    assert not (await patient_router.face(face).ask(chat("alone", stream=stream))).whole
+    await until(lambda: alive() == before, "it has been let go of")
