@@ -14,7 +14,7 @@ import pytest
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from router_service.errors import RouterError
+from router_service.errors import DeadlineExceeded, RouterError
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
 from router_service.serving.admission import Admission, Bounds, Place
@@ -257,6 +257,8 @@ class FakeRequests:
     is_ready: bool = True
     error: BaseException | None = None
     """Raised by whatever is called."""
+    fails: bool = False
+    """Whatever is called fails, each time with an error of its own, and nothing is remembered."""
     break_with: BaseException | None = None
     """Raised by a stream after its first delta."""
     hang: bool = False
@@ -368,6 +370,8 @@ class FakeRequests:
         return self.is_ready
 
     def _see(self, what: Any) -> None:
+        if self.fails:
+            raise DeadlineExceeded("told to fail")
         self.seen.append(what)
         self.asked.set()
         if self.error is not None:
