@@ -273,7 +273,7 @@ fn a_spent_budget_leaves_each_request_its_first_move() {
         let ends = all_fail(&mut drive, Unavailable);
         assert_eq!(ends, ["best@a", "same@a", "less@b", "plan_exhausted #1"]);
     }
-    let spent = ["best@a", "same@a", "budget_spent #1"];
+    let spent = ["best@a", "same@a", "retry_budget_spent #1"];
     assert_eq!(all_fail(&mut drive, Unavailable), spent);
     assert_eq!(all_fail(&mut drive, ServerError), spent);
     drive.now_us += 10 * SECOND_US;

@@ -358,7 +358,8 @@ class Step:
     @property
     def failed(self) -> str | None:
         """Short name of why the walk ends without an answer: callers_fault, content_policy,
-        plan_exhausted, attempt_limit, budget_spent, no_room, deadline, stream_broken, cancelled."""
+        plan_exhausted, attempt_limit, retry_budget_spent, no_room, deadline, stream_broken,
+        cancelled."""
     @property
     def reason(self) -> str | None:
         """With failed: the same in plain words."""

@@ -83,12 +83,13 @@ async def test_with_nothing_local_it_is_refused_until_midnight(
 ) -> None:
     await fleet["first"].behave(Behaviour(faults=(Fault(FaultKind.NO_USAGE),)))
     caller = three_cents_a_day.face(face)
-    # Its provider counts no tokens, so the thirty asked for are taken to have been given.
     assert (await caller.ask(chat("alone", stream=stream, max_tokens=30))).whole
-    refused = await caller.ask(chat("alone", stream=stream, max_tokens=1))
+    # Its provider counts no tokens, so the router does.
+    assert 0.001 < (await spending(three_cents_a_day))["day"]["spent_usd"] < 0.03
+    refused = await caller.ask(chat("alone", stream=stream, max_tokens=30))
     assert (refused.whole, refused.code) == (False, "budget_spent")
     assert refused.status == (429 if face == "http" else "RESOURCE_EXHAUSTED")
-    assert "the day's cloud budget of 0.03 USD is spent until 00:00 UTC" in refused.message
+    assert "the request may cost 0.03 USD" in refused.message
     assert "ask for a local model" in refused.message
     if face == "http":
         assert 1 <= int(refused.headers["retry-after"]) <= 86_400
