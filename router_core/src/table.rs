@@ -289,6 +289,8 @@ pub struct Pool {
     pub name: String,
     pub strategy: Strategy,
     pub members: Vec<Member>,
+    /// By member: whether all its deployments are in the cloud.
+    pub cloud: Vec<bool>,
     pub parameters: StrategyParameters,
     pub fallback: Vec<ChainStep>,
     pub delivery: Delivery,

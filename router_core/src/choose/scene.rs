@@ -194,12 +194,13 @@ impl<V: View> Scene<'_, V> {
             _ => times.p95_us,
         };
         let success = measured.success_rate(provider.availability);
+        let per_availability = 1.0 / provider.availability.max(f64::EPSILON);
         let cost = || provider.price.cost_usd(self.facts.prompt_tokens, self.answer_tokens);
         Expected {
             latency_us: known_us.max(part.waiting_us(stream, self.now_us)).max(1) as f64,
             seen: times.samples >= SEEN_FROM,
             success,
-            reliability: (success / provider.availability.max(f64::EPSILON)).min(1.0),
+            reliability: (success * per_availability).min(1.0),
             cost_usd: if strategy.measures() { cost() } else { 0.0 },
         }
     }
@@ -255,10 +256,6 @@ impl<V: View> Scene<'_, V> {
     /// High complexity or a reasoning cue.
     pub fn is_hard(&self) -> bool {
         self.band == Band::High || self.facts.cues.contains(Cues::REASONING)
-    }
-
-    pub fn is_cloud(&self, deployment: DeploymentId) -> bool {
-        self.table.providers.get(self.provider_of(deployment)).location == Location::Cloud
     }
 
     pub fn provider_of(&self, deployment: DeploymentId) -> ProviderId {
