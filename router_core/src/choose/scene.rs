@@ -194,13 +194,12 @@ impl<V: View> Scene<'_, V> {
             _ => times.p95_us,
         };
         let success = measured.success_rate(provider.availability);
-        let per_availability = 1.0 / provider.availability.max(f64::EPSILON);
         let cost = || provider.price.cost_usd(self.facts.prompt_tokens, self.answer_tokens);
         Expected {
             latency_us: known_us.max(part.waiting_us(stream, self.now_us)).max(1) as f64,
             seen: times.samples >= SEEN_FROM,
             success,
-            reliability: (success * per_availability).min(1.0),
+            reliability: (success / provider.availability.max(f64::EPSILON)).min(1.0),
             cost_usd: if strategy.measures() { cost() } else { 0.0 },
         }
     }
