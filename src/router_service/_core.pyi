@@ -287,7 +287,8 @@ class Decision:
     def skipped(self) -> list[Skip]: ...
     @property
     def notes(self) -> list[str]:
-        """Remarks for the caller: a deprecated name, a strategy asked for in vain, no free slot."""
+        """Remarks for the caller: a deprecated name, a strategy asked for in vain, no free slot, a
+        budget that keeps the request or its fallback local."""
     @property
     def deprecated(self) -> str | None:
         """The current name where a deprecated one was used."""

@@ -178,7 +178,7 @@ impl State {
             stream: claim.stream,
             whole: claim.whole,
             first_token_seen: false,
-            hold: None,
+            money: None,
             probes: Probes {
                 deployment: deployment_state.reserve(settings, now_us),
                 provider: provider_state.reserve(settings, now_us),
@@ -193,7 +193,7 @@ impl State {
     /// Sets aside what a request under way may cost.
     pub fn set_aside(&mut self, permit: u64, spender: &Spender, price: Price, now_us: u64) {
         if let Some(reservation) = self.permits.get_mut(permit) {
-            reservation.hold = self.spending.set_aside(spender, price, now_us);
+            reservation.money = self.spending.set_aside(spender, price, now_us);
         }
     }
 
@@ -226,8 +226,8 @@ impl State {
             Ok(reservation) => {
                 self.release(permit, reservation, now_us);
                 self.learn(reservation, outcome, settings, now_us);
-                if let Some(hold) = &reservation.hold {
-                    self.spending.settle(hold, outcome, reservation.has_begun(outcome));
+                if let Some(money) = &reservation.money {
+                    self.spending.settle(money, outcome, reservation.has_begun(outcome));
                 }
                 Reported::Accepted
             }
@@ -235,8 +235,8 @@ impl State {
             Err(Gone::Expired(held)) => {
                 if let Some(reservation) = held {
                     self.learn(reservation, outcome, settings, now_us);
-                    if let Some(hold) = &reservation.hold {
-                        self.spending.correct(hold, outcome, reservation.has_begun(outcome));
+                    if let Some(money) = &reservation.money {
+                        self.spending.correct(money, outcome, reservation.has_begun(outcome));
                     }
                 }
                 Reported::Expired
@@ -281,8 +281,8 @@ impl State {
         let expired = self.permits.expire(now_us);
         for (permit, reservation) in &expired {
             self.release(*permit, *reservation, now_us);
-            if let Some(hold) = &reservation.hold {
-                self.spending.expire(hold);
+            if let Some(money) = &reservation.money {
+                self.spending.expire(money);
             }
         }
         expired.len()

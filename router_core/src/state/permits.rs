@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use super::spending::Hold;
+use super::spending::SetAside;
 use crate::outcome::Outcome;
 
 /// How many ended permits are remembered, to tell a duplicate report from an unknown one.
@@ -24,7 +24,7 @@ pub struct Reservation {
     /// Its first token has been told of.
     pub first_token_seen: bool,
     /// Money, where budgets limit it.
-    pub hold: Option<Hold>,
+    pub money: Option<SetAside>,
     pub probes: Probes,
 }
 
@@ -166,7 +166,7 @@ mod tests {
             stream: false,
             whole: true,
             first_token_seen: false,
-            hold: None,
+            money: None,
             probes: Probes::default(),
         }
     }

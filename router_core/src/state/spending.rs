@@ -36,7 +36,7 @@ impl Tally {
 
 /// What is set aside for one attempt on a cloud deployment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hold {
+pub struct SetAside {
     day: u64,
     /// Place of the caller's tally.
     caller: usize,
@@ -44,7 +44,7 @@ pub struct Hold {
     price: Price,
 }
 
-impl Hold {
+impl SetAside {
     fn estimate(&self) -> Usd {
         self.demand.cost(&self.price)
     }
@@ -155,7 +155,7 @@ impl Spending {
     }
 
     /// Sets aside what an attempt may cost; `None` where it costs nothing.
-    pub fn set_aside(&mut self, spender: &Spender, price: Price, now_us: u64) -> Option<Hold> {
+    pub fn set_aside(&mut self, spender: &Spender, price: Price, now_us: u64) -> Option<SetAside> {
         if price.is_free() {
             return None;
         }
@@ -163,42 +163,42 @@ impl Spending {
             self.begin_day(now_us / DAY_US);
         }
         let caller = self.slot(&spender.caller);
-        let hold = Hold { day: self.day, caller, demand: spender.demand, price };
-        let estimate = hold.estimate();
-        self.change(&hold, |tally| tally.set_aside = tally.set_aside.plus(estimate));
-        Some(hold)
+        let aside = SetAside { day: self.day, caller, demand: spender.demand, price };
+        let estimate = aside.estimate();
+        self.change(&aside, |tally| tally.set_aside = tally.set_aside.plus(estimate));
+        Some(aside)
     }
 
     /// An attempt ended: what it cost takes the place of what was set aside. `begun` says that some of
     /// its answer came.
-    pub fn settle(&mut self, hold: &Hold, outcome: &Outcome, begun: bool) {
-        let (estimate, cost) = (hold.estimate(), hold.cost(outcome, begun));
-        self.change(hold, |tally| {
+    pub fn settle(&mut self, aside: &SetAside, outcome: &Outcome, begun: bool) {
+        let (estimate, cost) = (aside.estimate(), aside.cost(outcome, begun));
+        self.change(aside, |tally| {
             tally.set_aside = tally.set_aside.minus(estimate);
             tally.spent = tally.spent.plus(cost);
         });
     }
 
     /// Nobody said how an attempt ended: it is taken to have cost what was estimated.
-    pub fn expire(&mut self, hold: &Hold) {
-        let estimate = hold.estimate();
-        self.change(hold, |tally| {
+    pub fn expire(&mut self, aside: &SetAside) {
+        let estimate = aside.estimate();
+        self.change(aside, |tally| {
             tally.set_aside = tally.set_aside.minus(estimate);
             tally.spent = tally.spent.plus(estimate);
         });
     }
 
     /// Somebody says so after all.
-    pub fn correct(&mut self, hold: &Hold, outcome: &Outcome, begun: bool) {
-        let (estimate, cost) = (hold.estimate(), hold.cost(outcome, begun));
-        self.change(hold, |tally| tally.spent = tally.spent.minus(estimate).plus(cost));
+    pub fn correct(&mut self, aside: &SetAside, outcome: &Outcome, begun: bool) {
+        let (estimate, cost) = (aside.estimate(), aside.cost(outcome, begun));
+        self.change(aside, |tally| tally.spent = tally.spent.minus(estimate).plus(cost));
     }
 
     /// An attempt counts for the day it began on; once that is over, nothing is left to change.
-    fn change(&mut self, hold: &Hold, change: impl Fn(&mut Tally)) {
-        if hold.day == self.day {
+    fn change(&mut self, aside: &SetAside, change: impl Fn(&mut Tally)) {
+        if aside.day == self.day {
             change(&mut self.total);
-            self.callers.get_mut(hold.caller).into_iter().for_each(change);
+            self.callers.get_mut(aside.caller).into_iter().for_each(change);
         }
     }
 

@@ -185,9 +185,9 @@ proptest! {
         // The day may end here; where it does not, expiry alone gives back.
         mix.world.now_us += 200 * SECOND_US;
         mix.world.router.tick(mix.world.now_us);
-        prop_assert_eq!(mix.world.day().1, 0.0);
+        prop_assert_eq!(mix.world.day().1, 0);
         for caller in ["a", "b", "c", "d"] {
-            prop_assert_eq!(mix.world.of_caller(caller).1, 0.0);
+            prop_assert_eq!(mix.world.of_caller(caller).1, 0);
         }
     }
 

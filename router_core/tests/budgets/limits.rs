@@ -2,6 +2,7 @@
 
 use router_core::outcome::OutcomeClass;
 use router_core::router::NextStep;
+use router_core::state::spending::SpendingFigures;
 use serde_json::json;
 
 use crate::support::table;
@@ -19,7 +20,7 @@ fn without_budgets_nothing_is_counted_or_told() {
         assert_eq!(world.ends(&wanting("lone", 1_000), &answered(1_000)), "lone@far");
     }
     assert_eq!(world.spending(), json!(null));
-    assert_eq!(world.router.snapshot().spending, Default::default());
+    assert_eq!(world.router.snapshot().spending, SpendingFigures::default());
 }
 
 #[test]
@@ -31,14 +32,14 @@ fn a_spent_day_leaves_a_request_for_the_cloud_to_its_local_fallback() {
     assert_eq!(notes(&told), [format!("stays local: {SPENT}")]);
     assert_eq!([reason(&told, CLOUD), reason(&told, OTHER_CLOUD)], [SPENT, SPENT]);
     assert_eq!(world.ends(&wanting("large", 1), &answered(1)), LOCAL);
-    assert_eq!(world.day(), (1.0, 0.0));
+    assert_eq!(world.day(), (1_000, 0));
 }
 
 #[test]
 fn local_requests_do_not_notice() {
     let mut world = World::new(&json!({ "cloud_usd_per_day": 0 }));
     assert_eq!(world.ends(&wanting("small", 100_000), &answered(100_000)), LOCAL);
-    assert_eq!(world.day(), (0.0, 0.0));
+    assert_eq!(world.day(), (0, 0));
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn with_nothing_local_it_is_refused_until_midnight() {
     world.now_us += 12 * HOUR_US - 1;
     assert!(world.begin(&wanting("lone", 1)).is_err());
     world.now_us += 1;
-    assert_eq!(world.day(), (0.0, 0.0));
+    assert_eq!(world.day(), (0, 0));
     assert_eq!(world.ends(&wanting("lone", 1), &answered(1)), "lone@far");
 }
 
@@ -85,9 +86,9 @@ fn a_caller_spends_its_own_money_only() {
     // Whoever says no name is a caller too.
     assert_eq!(world.ends(&one, &answered(1_000)), CLOUD);
     assert_eq!(world.ends(&one, &answered(1_000)), LOCAL);
-    assert_eq!(world.day(), (5.0, 0.0));
+    assert_eq!(world.day(), (5_000, 0));
     let spent = ["poor", "rich", "anonymous"].map(|caller| world.of_caller(caller).0);
-    assert_eq!(spent, [1.0, 3.0, 1.0]);
+    assert_eq!(spent, [1_000, 3_000, 1_000]);
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn what_requests_under_way_may_cost_is_set_aside() {
     let mut world = World::new(&json!({ "cloud_usd_per_day": 1.0 }));
     let mut running: Vec<_> = (0..3).map(|_| world.begun(&wanting("large", 300))).collect();
     assert!(running.iter().all(|journey| world.place(journey) == CLOUD));
-    assert_eq!(world.day(), (0.0, 0.9));
+    assert_eq!(world.day(), (0, 900));
     let told = world.explained(&wanting("large", 300));
     let words =
         "the request may cost 0.30 USD and the day's cloud budget of 1.00 USD has 1.00 USD \
@@ -108,7 +109,7 @@ fn what_requests_under_way_may_cost_is_set_aside() {
     for journey in &mut running {
         world.finish(journey, &answered(100));
     }
-    assert_eq!(world.day(), (0.4, 0.0));
+    assert_eq!(world.day(), (400, 0));
     assert_eq!(world.ends(&wanting("large", 300), &answered(300)), CLOUD);
 }
 
@@ -153,10 +154,10 @@ fn the_days_tally_outlives_a_reload_and_a_snapshot() {
     let mut other = World::new(&budgets);
     assert_eq!(other.router.restore(&serde_json::from_str(&snapshot).unwrap()), [""; 0]);
     // Nobody will say what became of the half dollar, so it counts.
-    assert_eq!(other.day(), (1.5, 0.0));
-    assert_eq!((other.of_caller("a"), other.of_caller("b")), ((1.0, 0.0), (0.5, 0.0)));
+    assert_eq!(other.day(), (1_500, 0));
+    assert_eq!((other.of_caller("a"), other.of_caller("b")), ((1_000, 0), (500, 0)));
     assert_eq!(other.ends(&by("a", wanting("large", 501)), &answered(1)), LOCAL);
     assert_eq!(other.ends(&by("b", wanting("large", 500)), &answered(500)), CLOUD);
     other.now_us = NOON_US + 24 * HOUR_US;
-    assert_eq!(other.day(), (0.0, 0.0));
+    assert_eq!(other.day(), (0, 0));
 }

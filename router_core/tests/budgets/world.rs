@@ -133,12 +133,12 @@ impl World {
         self.router.status(self.now_us)["spending"].clone()
     }
 
-    /// The day's, spent and set aside, US dollars.
-    pub fn day(&self) -> (f64, f64) {
+    /// The day's, spent and set aside, tenths of cents: as many as tokens were paid for.
+    pub fn day(&self) -> (u64, u64) {
         purse(&self.spending()["day"])
     }
 
-    pub fn of_caller(&self, caller: &str) -> (f64, f64) {
+    pub fn of_caller(&self, caller: &str) -> (u64, u64) {
         purse(&self.spending()["callers"][caller])
     }
 
@@ -148,9 +148,10 @@ impl World {
     }
 }
 
-fn purse(told: &Value) -> (f64, f64) {
-    let dollars = |key: &str| told[key].as_f64().unwrap_or(0.0);
-    (dollars("spent_usd"), dollars("set_aside_usd"))
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // small and not negative
+fn purse(told: &Value) -> (u64, u64) {
+    let thousandths = |key: &str| (told[key].as_f64().unwrap_or(0.0) * 1_000.0).round() as u64;
+    (thousandths("spent_usd"), thousandths("set_aside_usd"))
 }
 
 /// The reason against a deployment in an explanation.

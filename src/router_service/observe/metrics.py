@@ -50,9 +50,9 @@ _Family = TypeVar("_Family", bound=MetricWrapperBase)
 class Metrics:
     """An Observer that counts and measures.
 
-    status gives the state of each provider, lanes what runs and waits of each kind of work,
-    dropped_lines the access log's lost lines and tasks how many tasks the event loop has; all are
-    read when someone scrapes, and left out where they are None.
+    status gives the state of each provider and what budgets hold, lanes what runs and waits of
+    each kind of work, dropped_lines the access log's lost lines and tasks how many tasks the event
+    loop has; all are read when someone scrapes, and left out where they are None.
     """
 
     def __init__(

@@ -271,7 +271,8 @@ class Run:
         self._finish(running, OutcomeClass.SUCCESS, answer=answer, usage=answer.usage)
 
     def _failed(self, running: RunningAttempt, error: UpstreamError) -> Step:
-        self._errors[running.attempt.number] = error
+        # Without its traceback, whose frames would keep this run and the body until a collection.
+        self._errors[running.attempt.number] = error.with_traceback(None)
         usage = self._passage.usage(self._walk.decision.prompt_tokens)
         return self._finish(running, error.outcome_class, error=error, usage=usage)
 

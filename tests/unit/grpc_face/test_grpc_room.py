@@ -4,6 +4,9 @@ again."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -14,12 +17,12 @@ import pytest
 from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2
 
-from router_service.errors import Draining, Overloaded
+from router_service.errors import Draining, Overloaded, RouterError
 from router_service.faces.auth import Keys
-from router_service.faces.grpc import bind, create_grpc_server, early
+from router_service.faces.grpc import answering, bind, create_grpc_server, early
 from router_service.faces.grpc.early import READERS, EarlyReading
 from router_service.serving.admission import Admission, Bounds, Place
-from router_service.types import Arrival, Operation, Work
+from router_service.types import Arrival, Incoming, Operation, RouteQuery, Work
 from router_service.v1 import admin_pb2, router_pb2, router_pb2_grpc
 
 GENERATE = router_pb2.GenerateRequest(model="m", prompt="hello")
@@ -204,6 +207,37 @@ async def test_a_caller_who_stops_reading_is_given_up(
                 pass
         assert caught.value.code() is grpc.StatusCode.ABORTED
     await server.stop(None)
+
+
+async def test_a_refusal_that_nobody_reads_is_given_up(
+    face: Any, requests: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(answering, "_REFUSAL_TIMEOUT_S", 0.0)
+    requests.error = Overloaded("full", 1)
+    with caplog.at_level(logging.DEBUG), contextlib.suppress(grpc.aio.AioRpcError):
+        await face.router.Generate(GENERATE, timeout=1)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def alive() -> int:
+    kinds = (Incoming, RouteQuery, RouterError)
+    return sum(isinstance(thing, kinds) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("rpc", ["Generate", "Route"])
+async def test_what_failed_is_let_go_of_at_once(face: Any, requests: Any, rpc: str) -> None:
+    """Also while the collector of cycles does not run: it comes by too seldom for large bodies."""
+    requests.fails = True
+    request = GENERATE if rpc == "Generate" else ROUTE
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for _ in range(5):
+            await face.failure(getattr(face.router, rpc)(request))
+        assert alive() == before
+    finally:
+        gc.enable()
 
 
 # ── Reading early ───────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,6 @@ error turned into a status, so that no call is left without one."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -21,7 +20,7 @@ from router_service.faces.grpc.caller import (
     identify,
 )
 from router_service.faces.grpc.early import EarlyReading, read_held
-from router_service.faces.grpc.errors import failure_of, status
+from router_service.faces.grpc.errors import Failure, failure_of, status
 from router_service.faces.grpc.readable import read_one
 from router_service.faces.grpc.requests import FACE
 from router_service.faces.request_id import request_id_of
@@ -107,23 +106,32 @@ def _answering(method: Method, inner: Method) -> Handler:
         except BaseException as error:
             if not ours_to_answer(error):
                 raise
-            await _refuse(context, error, request_id)
-        context.set_trailing_metadata(((REQUEST_ID, request_id),))
-        return reply
+            failure = failure_of(error, request_id)
+        else:
+            context.set_trailing_metadata(((REQUEST_ID, request_id),))
+            return reply
+        # The library keeps an abort's exception in a cycle, and all that hangs on it until the
+        # collector comes by. The request must not hang there: the error is gone by here, and what
+        # it was read from goes now.
+        del messages
+        return await _refuse(context, failure, request_id)
 
     return handler
 
 
-async def _refuse(context: Context, error: BaseException, request_id: str) -> NoReturn:
-    told = status(failure_of(error, request_id), request_id)
+async def _refuse(context: Context, failure: Failure, request_id: str) -> NoReturn:
+    told = status(failure, request_id)
     trailing = (
         (REQUEST_ID, request_id),
         ("grpc-status-details-bin", told.SerializeToString()),
     )
-    # The status of a caller that has stopped reading waits behind what was written before it.
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
             await context.abort(_STATUS_CODES[told.code], told.message, trailing)
+    except (TimeoutError, grpc.aio.InternalError):
+        # A caller that has stopped reading cannot be told, nor one whose deadline has just ended
+        # the call; any other exception would be logged as a fault.
+        raise asyncio.CancelledError from None
     raise grpc.aio.AbortError
 
 
