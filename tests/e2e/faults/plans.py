@@ -11,7 +11,10 @@ from router_service.testing import FakeFleet, ProviderSpec, RunningProvider, Ser
 from ..small_fleet import KINDS
 
 PATIENCE_MS = 400
-"""Limit for a first token, and for a gap after it."""
+"""Limit for a first token, and for a gap after it, of a provider whose fault is silence."""
+_LONG_MS = 2000
+"""Of any other, so that a busy machine is not taken for a silent provider."""
+IMPATIENT = {"first_token_timeout_ms": PATIENCE_MS, "idle_timeout_ms": PATIENCE_MS}
 
 _HIGH = {"tier": "cloud_standard", "parameters": "70B", "context_window": 8192}
 _LOW = {"tier": "local", "parameters": "7B", "context_window": 8192}
@@ -87,6 +90,6 @@ def _provider(provider: RunningProvider) -> dict[str, Any]:
         "base_url": provider.base_url,
         "capacity": 200,
         "connect_timeout_ms": 1000,
-        "first_token_timeout_ms": PATIENCE_MS,
-        "idle_timeout_ms": PATIENCE_MS,
+        "first_token_timeout_ms": _LONG_MS,
+        "idle_timeout_ms": _LONG_MS,
     }

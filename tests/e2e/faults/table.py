@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from .promises import Manner, Scenario
 from .scenarios import AREAS
@@ -32,8 +33,9 @@ protocols differ, the cell names them.
   an error event, no `[DONE]` and a body without its proper end, over gRPC by `ABORTED`.
 - Errors are given as HTTP status and code, then the gRPC code. Each lists its attempts, but for one
   that is passed on as the provider said it.
-- Times are those until the caller had everything, as bounds. The limits were {patience} ms for a
-  first token and for a gap after it, and 3 s for the request where a row needs no other.
+- Times are medians until the caller had everything, as bounds. Where silence is the fault, the
+  limit for a first token and for a gap after it was {patience} ms; the deadline was 3 s where a
+  row needs no other.
 - *gone on with*: another provider took over in the middle of the stream, from a prefill or by
   an answer that repeated what had been sent; the caller has one text without a seam and is told.
   Those rows have the same model at three providers.
@@ -102,22 +104,24 @@ def _section(
 
 
 def _cell(found: Sequence[Finding]) -> str:
-    """What came of one manner of asking: once for both protocols, or for each."""
+    """What came of one manner of asking: once for both protocols, or for each; and the time."""
+    if not found:
+        return ""
     texts = {
         protocol: _text([f for f in found if f.case.protocol == protocol])
         for protocol in dict.fromkeys(finding.case.protocol for finding in found)
     }
-    if len(set(texts.values())) <= 1:
-        return next(iter(texts.values()), "")
-    return "<br>".join(f"{protocol}: {text}" for protocol, text in texts.items())
+    time = _bounded(median(finding.seconds for finding in found))
+    if len(set(texts.values())) == 1:
+        return f"{texts.popitem()[1]} · {time}"
+    return "<br>".join(f"{protocol}: {text} · {time}" for protocol, text in texts.items())
 
 
 def _text(found: Sequence[Finding]) -> str:
     """One protocol's findings over both faces."""
     results = ", ".join(dict.fromkeys(_result(finding) for finding in found))
     asked = " or ".join(dict.fromkeys(_asked(finding) for finding in found))
-    slowest = max(finding.seconds for finding in found)
-    return f"{results} · {asked} · {_bounded(slowest)}"
+    return f"{results} · {asked}"
 
 
 def _result(finding: Finding) -> str:

@@ -13,8 +13,9 @@ from router_service.testing import Behaviour, Fault, FaultKind
 
 from ..routers import until
 from . import under_load
+from .plans import IMPATIENT
 from .table import Report
-from .under_load import PATIENT, Field
+from .under_load import Field
 
 STRETCH_S = 1.5
 MOST_REQUESTS = 2
@@ -39,7 +40,7 @@ async def test_a_provider_that_answered_429_is_left_alone(
     case: str, tmp_path: Path, report: Report
 ) -> None:
     model, fault = LIMITS[case]
-    async with under_load.field(tmp_path, changes=PATIENT) as field:
+    async with under_load.field(tmp_path) as field:
         await field.fleet["first"].behave(Behaviour(faults=(fault,)))
         first = asyncio.create_task(under_load.ask(field.router, model, "http", stream=True))
         await until(lambda: _has_refused(field), "the first 429 has been sent")
@@ -72,7 +73,8 @@ async def test_a_full_outage_costs_the_providers_little_more_than_the_requests_t
     case: str, tmp_path: Path, report: Report
 ) -> None:
     count, settings = 120, {"cooldown_time": COOLDOWN_S, "timeout": 10}
-    async with under_load.field(tmp_path, settings) as field:
+    impatient = {"first": IMPATIENT, "second": IMPATIENT}
+    async with under_load.field(tmp_path, settings, impatient) as field:
         for name in ("first", "second"):
             await field.fleet[name].behave(Behaviour(faults=(OUTAGES[case],)))
         await under_load.traffic(field.router, "best", 20, PER_S)
@@ -110,7 +112,9 @@ async def test_a_provider_that_flaps_costs_nobody_an_answer(
     count = round(seconds * FLAPPING_PER_S)
     settings = {"cooldown_time": COOLDOWN_S, "timeout": 10}
     recovery = {"cooldown_seconds": 2, "recovery_seconds": 1}
-    async with under_load.field(tmp_path, settings, PATIENT, error_based_routing=recovery) as field:
+    async with under_load.field(
+        tmp_path, settings, {"first": IMPATIENT}, error_based_routing=recovery
+    ) as field:
         flapping = asyncio.create_task(_flap(field))
         try:
             replies = await under_load.traffic(field.router, "best", count, FLAPPING_PER_S)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from router_service.testing import Behaviour, Entry, FakeFleet, expected_text
+from router_service.testing import Behaviour, Entry, FakeFleet, FaultKind, expected_text
 
 from .. import small_fleet
 from ..callers import Reply, chat
@@ -20,6 +20,7 @@ from .promises import PROMPT, Case, Manner, Tries
 _HANGS_S = 10.0
 """A caller still waiting so long after its deadline is a failure of its own."""
 HEALTHY = Behaviour()
+_SILENT = {FaultKind.SILENCE, FaultKind.SLOW_FIRST_TOKEN, FaultKind.STALL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ def _provider_changes(case: Case, fleet: FakeFleet) -> dict[str, dict[str, Any]]
     """What the case wants of providers beside what all have."""
     scenario = case.scenario
     changes = {name: dict(scenario.providers.get(name, {})) for name in fleet.addresses}
+    if any(fault.kind in _SILENT for fault in scenario.first):
+        changes["first"] = plans.IMPATIENT | changes["first"]
     if scenario.https:
         changes["first"]["base_url"] = fleet["first"].base_url.replace("http:", "https:")
     if case.manner is Manner.WHOLE:

@@ -20,8 +20,6 @@ from . import plans
 from .promises import GRACE_S, PROMPT
 
 DEADLINE_S = 3.0
-PATIENT = {"second": {"first_token_timeout_ms": 2000, "idle_timeout_ms": 2000}}
-"""Where the second provider is to save everybody, however busy this machine is."""
 WAYS = [(face, stream) for face in ("http", "grpc") for stream in (False, True)]
 
 

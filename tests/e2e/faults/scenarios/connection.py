@@ -8,7 +8,7 @@ from ..plans import PATIENCE_MS
 from ..promises import BrokenOff, Promise, Refused, Scenario, broken, by_first, by_second
 
 PATIENCE_S = PATIENCE_MS / 1000
-REPEAT_S = (0.05, 0.3)
+REPEAT_S = (0.05, 1.0)
 """Before a repeat: 50 to 150 ms, and what a busy machine adds."""
 TOO_LATE = Refused(504, "DEADLINE_EXCEEDED", "deadline_exceeded")
 

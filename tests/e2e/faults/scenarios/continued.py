@@ -186,6 +186,7 @@ HEDGED = [
         name="slow first token; an equal with room to spare",
         plan="twin",
         first=_SLOW,
+        providers={"first": {"first_token_timeout_ms": 2000}},
         manners=_STREAMED,
         settings=_HEDGE,
         before=_SAMPLES,

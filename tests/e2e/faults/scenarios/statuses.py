@@ -8,7 +8,7 @@ from ..promises import Manner, Promise, Scenario, by_first, by_second
 from .breaks import UNREADABLE
 from .connection import REPEAT_S
 
-ONE_SECOND = (1.0, 1.5)
+ONE_SECOND = (1.0, 2.0)
 """What a Retry-After of one second makes of the wait."""
 
 
