@@ -156,6 +156,14 @@ fn a_short_rate_limit_is_sat_out_before_a_lesser_model() {
 }
 
 #[test]
+fn a_rate_limit_that_names_no_wait_at_all_is_sat_out_too() {
+    let outcomes = [rate_limited(0), Outcome::of(Success)];
+    // As long as it is out, which this drive tells as a jitter.
+    let sat_out = ["premium@e", "jitter", "premium@e", "done"];
+    assert_eq!(steps(&fleet(), "premium", &outcomes, MINUTE_US), sat_out);
+}
+
+#[test]
 fn a_rate_limit_is_left_at_once_for_an_equal_or_better_model() {
     let outcomes = [rate_limited(SECOND_US), Outcome::of(Success)];
     for (model, expected) in [

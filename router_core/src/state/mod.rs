@@ -33,6 +33,7 @@ use provider::ProviderState;
 use shares::Shares;
 use spending::Spending;
 
+pub(crate) use breaker::LEAST_OUT_US;
 pub use live::LiveView;
 pub use provider::{LoadSignal, SATURATED_AT};
 pub use shares::Charge;

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from router_service.connectors.classify import implied_status, read_error
+from router_service.connectors.documents import MOST_TOKENS, usage_of
 from router_service.connectors.failures import Failures
 from router_service.connectors.openai import OpenAiDecoder, OpenAiProtocol, choices_wanted
 from router_service.errors import UpstreamError
@@ -221,3 +222,8 @@ def test_wait_an_error_states(document: Any, wait: float | None) -> None:
 @pytest.mark.parametrize("document", [None, 7, [], {}, {"error": None}, {"choices": []}])
 def test_no_error(document: Any) -> None:
     assert read_error(document) is None
+
+
+def test_no_count_of_tokens_is_past_what_fits() -> None:
+    assert usage_of(10**400, 2**31) == Usage(MOST_TOKENS, MOST_TOKENS)
+    assert usage_of(-1, True) is None
