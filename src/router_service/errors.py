@@ -72,11 +72,16 @@ class Draining(RouterError):
 
 
 class DeadlineExceeded(RouterError):
+    """`usage` is our own count of what had been delivered, where anything was."""
+
     code = "deadline_exceeded"
 
-    def __init__(self, message: str, attempts: Sequence[AttemptRecord] = ()) -> None:
+    def __init__(
+        self, message: str, attempts: Sequence[AttemptRecord] = (), usage: Usage | None = None
+    ) -> None:
         super().__init__(message)
         self.attempts = tuple(attempts)
+        self.usage = usage
 
 
 class DecisionError(RouterError):

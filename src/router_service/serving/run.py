@@ -324,12 +324,12 @@ class Run:
         attempts = tuple(sorted(self._journal.attempts, key=lambda record: record.number))
         reason = step.reason or "the walk ended without an answer"
         cause = self._errors.get(step.surface or 0)
+        usage = self._passage.usage(self._walk.decision.prompt_tokens)
         if step.failed == "deadline":
-            return DeadlineExceeded(_with_attempts(reason, len(attempts)), attempts)
+            return DeadlineExceeded(_with_attempts(reason, len(attempts)), attempts, usage)
         if cause is None:
             return Overloaded(f"{reason}; try again shortly", RETRY_AFTER_S)
         if step.failed == "stream_broken":
-            usage = self._passage.usage(self._walk.decision.prompt_tokens)
             return StreamBroken(f"{reason}: {cause.message}", attempts, usage)
         return AllAttemptsFailed(
             f"{_with_attempts(reason, len(attempts))}; first error: {cause.message}"

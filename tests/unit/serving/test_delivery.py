@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router_service.core import Table
-from router_service.errors import StreamBroken
+from router_service.errors import DeadlineExceeded, StreamBroken
 from router_service.types import (
     Continued,
     Delta,
@@ -239,6 +239,17 @@ async def test_a_deployment_that_breaks_in_its_turn_is_told_as_a_break() -> None
     # The last one left is asked once more.
     assert [call.prefill for call in house.two.calls] == [Prefill("one", 1), Prefill("one two", 2)]
     assert broken.value.usage == Usage(1, 3)
+    assert house.idle()
+
+
+async def test_a_deadline_in_mid_stream_says_what_was_delivered() -> None:
+    house = house_with({"stream_break": "continue"})
+    house.one.plays(playing("one", " two", end=failing(C.DEADLINE)))
+    with pytest.raises(DeadlineExceeded) as late:
+        await read(house)
+    assert late.value.usage == Usage(1, 2)
+    assert [a.outcome for a in late.value.attempts] == ["deadline"]
+    assert house.two.calls == []
     assert house.idle()
 
 

@@ -108,7 +108,7 @@ def _(error: errors.Draining) -> Failure:
 
 @_failure.register
 def _(error: errors.DeadlineExceeded) -> Failure:
-    details = _attempts(error.attempts)
+    details = _attempts(error.attempts, error.usage)
     return Failure(code_pb2.DEADLINE_EXCEEDED, error.code, error.message, details=details)
 
 

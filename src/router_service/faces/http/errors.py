@@ -113,7 +113,7 @@ def error_object(error: RouterError) -> dict[str, Any]:
         described["details"] = error.details
     if attempts := _attempts(error):
         described["attempts"] = [_attempt(record) for record in attempts]
-    if isinstance(error, StreamBroken) and error.usage is not None:
+    if isinstance(error, StreamBroken | DeadlineExceeded) and error.usage is not None:
         described["usage"] = asdict(error.usage) | {"estimated": True}
     return described
 
