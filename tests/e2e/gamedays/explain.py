@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from itertools import product
 
+import grpc
+
 from e2e.callers import chat
 from e2e.routers import Router
 from router_service.v1 import router_pb2, types_pb2
@@ -31,13 +33,18 @@ _STARVED = 0.2
 
 
 async def plans(router: Router) -> Plans:
-    """The plans of a fleet that is well."""
-    found = {}
+    """The plans of a fleet that is well; none where nothing can serve the request at all."""
+    found: dict[tuple[str, bool], frozenset[str]] = {}
     for model, embedding in product(set(MODELS), (False, True)):
         body = {"model": model, "input": "hello"} if embedding else chat(model)
         operation = types_pb2.OPERATION_EMBEDDING if embedding else types_pb2.OPERATION_CHAT
         route = router_pb2.RouteRequest(openai_body=json.dumps(body).encode(), operation=operation)
-        explained = await router.grpc.stub.Explain(router_pb2.ExplainRequest(route=route))
+        try:
+            explained = await router.grpc.stub.Explain(router_pb2.ExplainRequest(route=route))
+        except grpc.aio.AioRpcError as error:
+            assert error.code() is grpc.StatusCode.FAILED_PRECONDITION, error
+            found[model, embedding] = frozenset()
+            continue
         targets = explained.decision.targets
         found[model, embedding] = frozenset(target.provider.id for target in targets)
     return found
