@@ -28,7 +28,7 @@ _ACCUSATIONS = ("context_length", "content_filter")
 _EARLY_S = 0.05
 """The router gives up a little before the deadline, so that its word is still in time."""
 
-_STARVED = 0.2
+_STARVED = 0.1
 """Kept waiting by the machine for this share of its time, a request may miss any deadline."""
 
 
