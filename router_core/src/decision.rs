@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{json, Value};
 
+use crate::allowance::Spender;
 use crate::choose::{Choice, Hop, Note};
 use crate::eligibility::Skip;
 use crate::table::{DeploymentId, Table};
@@ -17,6 +18,8 @@ pub struct Decision {
     /// The name the caller used; empty when only a capability was given.
     pub requested: String,
     pub choice: Choice,
+    /// Whose money it would cost; `None` where no budgets are configured.
+    pub spender: Option<Spender>,
     pub prompt_tokens: u32,
     pub now_us: u64,
     pub seed: u64,

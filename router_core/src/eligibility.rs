@@ -1,5 +1,6 @@
 //! What keeps a deployment out of a plan (B1), with the reason kept for whoever asks why.
 
+use crate::allowance::{Allowance, Shortfall};
 use crate::facts::{Facts, Features};
 use crate::hold::Hold;
 use crate::settings::Settings;
@@ -7,7 +8,7 @@ use crate::table::{Capability, CapabilityId, Deployment, DeploymentId, Provider,
 use crate::view::{DeploymentFigures, ProviderFigures, View};
 
 /// Why a deployment is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Skip {
     Disabled,
     NotAllowed,
@@ -18,6 +19,7 @@ pub enum Skip {
     ContextBelowMinimum { least: u32 },
     Held(Box<Hold>),
     Out { until_us: u64 },
+    BudgetSpent(Shortfall),
     ConditionFalse,
     OtherEmbedding,
 }
@@ -89,10 +91,13 @@ pub fn below_minimum(table: &Table, deployment: &Deployment, entry: &Capability)
 /// A deployment and its provider with the figures of both, looked up once for all that is asked of them.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
+    pub id: DeploymentId,
     pub deployment: &'a Deployment,
     pub provider: &'a Provider,
     pub part: &'a DeploymentFigures,
     pub whole: &'a ProviderFigures,
+    /// What the request may still spend; `None` is without limit.
+    pub allowance: Option<&'a Allowance>,
 }
 
 impl<'a> Subject<'a> {
@@ -101,14 +106,17 @@ impl<'a> Subject<'a> {
     pub fn of(table: &'a Table, view: &'a impl View, id: DeploymentId) -> Self {
         let deployment = table.deployments.get(id);
         Self {
+            id,
             deployment,
             provider: table.providers.get(deployment.provider),
             part: view.deployment(id),
             whole: view.provider(deployment.provider),
+            allowance: view.allowance(),
         }
     }
 
-    /// Whether an operator holds its provider, or either of them is out at this time.
+    /// Whether an operator holds the provider, either of them is out at this time, or it costs more
+    /// than is left.
     #[must_use]
     #[inline]
     pub fn out(&self, now_us: u64) -> Option<Skip> {
@@ -116,11 +124,14 @@ impl<'a> Subject<'a> {
             return Some(Skip::Held(Box::new(hold.clone())));
         }
         let until_us = self.part.standing.out_until_us.max(self.whole.standing.out_until_us);
-        (until_us > now_us).then_some(Skip::Out { until_us })
+        if until_us > now_us {
+            return Some(Skip::Out { until_us });
+        }
+        self.allowance?.refuse(self.provider, self.id).map(Skip::BudgetSpent)
     }
 
-    /// Whether both can take one more request now: no hold, a free slot, and while they come back from
-    /// a cooldown not more than they are trusted with.
+    /// Whether both can take one more request now: no hold, a free slot, and while they come back
+    /// from a cooldown not more than they are trusted with.
     #[must_use]
     #[inline]
     pub fn has_room(&self, settings: &Settings, now_us: u64) -> bool {
@@ -173,6 +184,7 @@ impl Skip {
                 "out for another {:.1} s after errors or a rate limit",
                 until_us.saturating_sub(now_us) as f64 / 1e6
             ),
+            Self::BudgetSpent(shortfall) => shortfall.to_string(),
             Self::OtherEmbedding => {
                 "another model's embeddings do not compare with those of the one asked for"
                     .to_owned()

@@ -84,6 +84,8 @@ pub struct Facts {
     /// False where counting stopped at its limit: the true number is larger.
     pub prompt_tokens_exact: bool,
     pub max_tokens: Option<u32>,
+    /// Answers wanted in all: to each prompt, as many as `n` says. 0 counts as 1.
+    pub answers: u32,
     pub cues: Cues,
     /// Hash of the user's own texts, normalised: the unit of experiments on prompts (R14).
     pub prompt_hash: Option<u64>,

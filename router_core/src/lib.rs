@@ -2,6 +2,7 @@
 //! request is resolved, judged, scored and walked through its plan against it. Pure: no I/O, no clock,
 //! no generator; time and seed are arguments.
 
+pub mod allowance;
 pub mod choose;
 pub mod complexity;
 pub mod condition;

@@ -11,7 +11,8 @@ use crate::table::{DeploymentId, Table};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
-    /// `unknown_model`, `invalid_request`, `context_length_exceeded`, `no_eligible_deployment` or `no_room`.
+    /// `unknown_model`, `invalid_request`, `context_length_exceeded`, `no_eligible_deployment`,
+    /// `no_room` or `budget_spent`.
     pub code: &'static str,
     pub message: String,
     pub details: Value,
@@ -90,18 +91,24 @@ impl Refused {
         let reasons: Vec<String> =
             rows.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
         let soonest = skipped.iter().filter_map(|(_, skip)| match skip {
-            Skip::Out { until_us } => Some(until_us.saturating_sub(now_us)),
-            Skip::Held(hold) => hold.left_us(now_us),
+            Skip::Out { until_us } => Some(*until_us),
+            Skip::Held(hold) => hold.left_us(now_us).map(|left_us| now_us.saturating_add(left_us)),
+            Skip::BudgetSpent(shortfall) => shortfall.until_us(),
             _ => None,
         });
-        let retry_after_us = soonest.min();
+        let retry_after_us = soonest.min().map(|until_us| until_us.saturating_sub(now_us));
         let largest = largest_window(skipped);
+        let unpaid = skipped.iter().any(|(_, skip)| matches!(skip, Skip::BudgetSpent(_)));
         let code = match (retry_after_us, largest) {
+            _ if unpaid => "budget_spent",
             (Some(_), _) => "no_room",
             (None, Some(_)) => "context_length_exceeded",
             _ => "no_eligible_deployment",
         };
         let advice = match (code, largest) {
+            ("budget_spent", _) => {
+                "ask for a local model, lower max_tokens, or come back later: ".to_owned()
+            }
             ("context_length_exceeded", Some(window)) => format!(
                 "the request needs {} tokens and the largest context here is {window}; \
                  shorten the prompt or lower max_tokens: ",

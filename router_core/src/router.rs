@@ -1,6 +1,7 @@
 //! A table and the live state behind one lock's worth of methods: decide and reserve, walk, report,
 //! expire, swap. Callers pass the time and the seed; nothing here waits.
 
+mod budgets;
 mod journey;
 mod trials;
 
@@ -68,6 +69,8 @@ impl Router {
             decision.permit = self.permit_name(permit);
             decision.permit_expires_us = claim.expires_us;
             self.await_report(permit, trial, claim.deployment);
+            let (spender, table) = (&mut decision.spender, &decision.table);
+            self.set_aside(permit, spender, table, claim.deployment, now_us);
         }
         Ok(decision)
     }
@@ -75,10 +78,17 @@ impl Router {
     /// The decision alone: reserves nothing and moves no shares.
     pub fn explain(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         self.state.expire(now_us);
-        let view = LiveView { state: &self.state, bindings: &self.bindings };
-        let choice = choose(&self.table, &view, facts, now_us, seed)
+        let by_rule = self.by_rule(facts, now_us, seed);
+        let spender = self.spender(facts, by_rule.as_ref());
+        let allowance = self.allowance(&self.table, spender.as_ref(), now_us);
+        let view = LiveView { allowance, ..LiveView::new(&self.state, &self.bindings) };
+        let mut choice = choose(&self.table, &view, facts, now_us, seed)
             .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
-        Ok(self.decision(facts, choice, String::new(), now_us, seed))
+        if let Some(by_rule) = by_rule {
+            // Turns pass by rule: with one member full or closed, the same one would be next for ever.
+            choice.charge = by_rule.charge;
+        }
+        Ok(Decision { spender, ..self.decision(facts, choice, now_us, seed) })
     }
 
     /// The outcome of a `Route` caller's own attempt.
@@ -217,23 +227,20 @@ impl Router {
 
     fn chosen(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
         let mut decision = self.explain(facts, now_us, seed)?;
+        if self.table.budgets.is_some() {
+            self.state.spending.request(now_us);
+        }
         decision.id = format!("{}-{:x}", self.instance, self.state.next_decision());
         Ok(decision)
     }
 
-    fn decision(
-        &self,
-        facts: &Facts,
-        choice: Choice,
-        id: String,
-        now_us: u64,
-        seed: u64,
-    ) -> Decision {
+    fn decision(&self, facts: &Facts, choice: Choice, now_us: u64, seed: u64) -> Decision {
         Decision {
-            id,
+            id: String::new(),
             table: self.table.clone(),
             requested: facts.model.clone(),
             choice,
+            spender: None,
             prompt_tokens: facts.prompt_tokens,
             now_us,
             seed,

@@ -2,14 +2,21 @@
 
 use serde_json::{json, Map, Value};
 
+use crate::allowance::{Budgets, Purse};
+use crate::price::Usd;
+use crate::state::spending::midnight_us;
 use crate::state::{Bindings, LiveView, State};
 use crate::table::{Deployment, DeploymentId, Provider, ProviderId, Table};
 use crate::view::{Patience, View};
 
-/// `{"providers": {id: …}, "deployments": {id: …}}`; times are microseconds, 0 stands for "not".
+/// Callers whose spending is told.
+const MOST_CALLERS: usize = 100;
+
+/// `{"providers": {id: …}, "deployments": {id: …}, "spending": …}`; times are microseconds, 0 stands for
+/// "not". Without budgets, spending is null.
 #[must_use]
 pub fn status(table: &Table, state: &State, bindings: &Bindings, now_us: u64) -> Value {
-    let view = LiveView { state, bindings };
+    let view = LiveView::new(state, bindings);
     let providers: Map<String, Value> = table
         .providers
         .iter()
@@ -22,7 +29,41 @@ pub fn status(table: &Table, state: &State, bindings: &Bindings, now_us: u64) ->
         .iter()
         .map(|(id, entry)| (entry.id.clone(), deployment_row(table, &view, id, entry, now_us)))
         .collect();
-    json!({ "table_version": table.version, "providers": providers, "deployments": deployments })
+    json!({
+        "table_version": table.version,
+        "providers": providers,
+        "deployments": deployments,
+        "spending": table.budgets.as_ref().map(|budgets| spending_row(budgets, state, now_us)),
+    })
+}
+
+/// Of the callers, those that have spent most.
+fn spending_row(budgets: &Budgets, state: &State, now_us: u64) -> Value {
+    let (day, callers) = state.spending.purses(budgets, now_us);
+    let (requests, fallbacks) = state.spending.fallbacks(now_us);
+    let callers: Map<String, Value> = callers
+        .into_iter()
+        .take(MOST_CALLERS)
+        .map(|(name, purse)| (name.to_owned(), purse_row(purse)))
+        .collect();
+    json!({
+        "day": purse_row(day),
+        "day_ends_us": midnight_us(now_us),
+        "callers": callers,
+        "fallback": {
+            "requests": requests,
+            "to_cloud": fallbacks,
+            "limit": budgets.fallback_share,
+        },
+    })
+}
+
+fn purse_row(purse: Purse) -> Value {
+    json!({
+        "spent_usd": purse.spent.dollars(),
+        "set_aside_usd": purse.set_aside.dollars(),
+        "limit_usd": purse.limit.map(Usd::dollars),
+    })
 }
 
 fn provider_row(

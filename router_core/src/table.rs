@@ -7,6 +7,7 @@ use regex::RegexSet;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Budgets;
 use crate::complexity::ComplexityParameters;
 use crate::condition::{Condition, Variable};
 use crate::config::diagnostics::Diagnostic;
@@ -57,6 +58,8 @@ pub struct Table {
     /// R15.
     pub query_classes: Option<QueryClasses>,
     pub settings: Settings,
+    /// S5; `None` limits nothing.
+    pub budgets: Option<Budgets>,
     /// Lower-cased names of the headers that conditions read; facts carry no others.
     pub condition_headers: Vec<String>,
     pub warnings: Vec<Diagnostic>,
@@ -286,6 +289,8 @@ pub struct Pool {
     pub name: String,
     pub strategy: Strategy,
     pub members: Vec<Member>,
+    /// By member: whether all its deployments are in the cloud.
+    pub cloud: Vec<bool>,
     pub parameters: StrategyParameters,
     pub fallback: Vec<ChainStep>,
     pub delivery: Delivery,

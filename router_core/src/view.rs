@@ -1,6 +1,7 @@
 //! The figures a decision reads. `choose` sees the live state through this alone, so that a recorded
 //! view gives the same choice again. Times are microseconds; 0 stands for "not".
 
+use crate::allowance::Allowance;
 use crate::experiment::ExperimentId;
 use crate::hold::Hold;
 use serde::{Deserialize, Serialize};
@@ -330,4 +331,6 @@ pub trait View {
     fn credits(&self, group: ShareGroup) -> impl Fn(DeploymentId) -> f64;
     /// Whether the guardrail has ended an experiment (R14).
     fn rolled_back(&self, id: ExperimentId) -> bool;
+    /// What the budgets on cloud spending leave to the request; `None` where nothing limits it.
+    fn allowance(&self) -> Option<&Allowance>;
 }

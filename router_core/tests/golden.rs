@@ -65,6 +65,7 @@ fn facts(request: &Asked, table: &Table, cues: &CueFinder) -> Facts {
         prompt_tokens: seen.prompt_tokens,
         prompt_tokens_exact: seen.prompt_tokens_exact,
         max_tokens: request.max_tokens,
+        answers: seen.choices,
         cues: seen.cues,
         prompt_hash: seen.prompt_hash,
         query_class: None,

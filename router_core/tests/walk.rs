@@ -156,6 +156,14 @@ fn a_short_rate_limit_is_sat_out_before_a_lesser_model() {
 }
 
 #[test]
+fn a_rate_limit_that_names_no_wait_at_all_is_sat_out_too() {
+    let outcomes = [rate_limited(0), Outcome::of(Success)];
+    // As long as it is out, which this drive tells as a jitter.
+    let sat_out = ["premium@e", "jitter", "premium@e", "done"];
+    assert_eq!(steps(&fleet(), "premium", &outcomes, MINUTE_US), sat_out);
+}
+
+#[test]
 fn a_rate_limit_is_left_at_once_for_an_equal_or_better_model() {
     let outcomes = [rate_limited(SECOND_US), Outcome::of(Success)];
     for (model, expected) in [
@@ -273,7 +281,7 @@ fn a_spent_budget_leaves_each_request_its_first_move() {
         let ends = all_fail(&mut drive, Unavailable);
         assert_eq!(ends, ["best@a", "same@a", "less@b", "plan_exhausted #1"]);
     }
-    let spent = ["best@a", "same@a", "budget_spent #1"];
+    let spent = ["best@a", "same@a", "retry_budget_spent #1"];
     assert_eq!(all_fail(&mut drive, Unavailable), spent);
     assert_eq!(all_fail(&mut drive, ServerError), spent);
     drive.now_us += 10 * SECOND_US;

@@ -287,7 +287,8 @@ class Decision:
     def skipped(self) -> list[Skip]: ...
     @property
     def notes(self) -> list[str]:
-        """Remarks for the caller: a deprecated name, a strategy asked for in vain, no free slot."""
+        """Remarks for the caller: a deprecated name, a strategy asked for in vain, no free slot, a
+        budget that keeps the request or its fallback local."""
     @property
     def deprecated(self) -> str | None:
         """The current name where a deprecated one was used."""
@@ -357,7 +358,8 @@ class Step:
     @property
     def failed(self) -> str | None:
         """Short name of why the walk ends without an answer: callers_fault, content_policy,
-        plan_exhausted, attempt_limit, budget_spent, no_room, deadline, stream_broken, cancelled."""
+        plan_exhausted, attempt_limit, retry_budget_spent, no_room, deadline, stream_broken,
+        cancelled."""
     @property
     def reason(self) -> str | None:
         """With failed: the same in plain words."""

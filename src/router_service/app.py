@@ -84,8 +84,9 @@ async def serve(config: ServiceConfig, table: Table, load: Load) -> int:
         )
         await stop.wait()
         logger.info(
-            "stopping: %d requests running, up to %g s to finish",
+            "stopping: %d requests running and %d waiting, up to %g s to finish",
             service.admission.running,
+            service.admission.waiting,
             config.limits.drain_timeout_s,
         )
     logger.info("stopped")
@@ -119,6 +120,7 @@ async def running(config: ServiceConfig, table: Table, load: Load) -> AsyncItera
             status=lambda: json.loads(router.status(now_us())),
             lanes=lambda: {work.value: lane for work, lane in admission.lanes.items()},
             dropped_lines=lambda: access_log.dropped if access_log else 0,
+            tasks=lambda: len(asyncio.all_tasks()),
         )
         batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
         orchestrator = Orchestrator(

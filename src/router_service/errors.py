@@ -81,8 +81,8 @@ class DeadlineExceeded(RouterError):
 
 class DecisionError(RouterError):
     """Raised by the core. `code` is unknown_model, invalid_request, context_length_exceeded,
-    no_eligible_deployment or no_room; `details` holds suggestions, skipped deployments with
-    reasons, and retry_after_us, as the case has them."""
+    no_eligible_deployment, no_room or budget_spent; `details` holds suggestions, skipped
+    deployments with reasons, and retry_after_us, as the case has them."""
 
     def __init__(self, code: str, message: str, details: dict[str, Any]) -> None:
         super().__init__(message)

@@ -35,6 +35,7 @@ class Reply:
     whole: bool = False
     """Complete by the face's own rules: [DONE] and a clean end, or `finished` and status OK."""
     text: str = ""
+    """Of the first choice."""
     finish_reason: str | None = None
     model: str | None = None
     provider: str | None = None
@@ -43,6 +44,8 @@ class Reply:
     decision_id: str | None = None
     usage: tuple[int, int] | None = None
     chunks: list[dict[str, Any]] = field(default_factory=list)
+    continued: list[tuple[str, str]] = field(default_factory=list)
+    """Provider that went on with a broken stream, and how, each time."""
     done_mark: bool = False
     """HTTP: whether [DONE] came."""
     cut: bool = False
@@ -55,7 +58,7 @@ class Reply:
     tries: list[tuple[str, str]] = field(default_factory=list)
     """Provider and outcome of each attempt an error lists."""
     retry_after_s: float | None = None
-    """When the error says to come again."""
+    """When to try again, where the error says so."""
     headers: dict[str, str] = field(default_factory=dict)
     """HTTP: the response's headers, lower-cased."""
 
@@ -95,15 +98,14 @@ class HttpCaller:
         url = f"{self.url}/v1/chat/completions"
         async with self.session.post(url, json=body, headers=sent) as response:
             reply = Reply(headers={name.lower(): text for name, text in response.headers.items()})
-            _read_served_headers(reply)
+            read_served_headers(reply)
             if response.status != 200:
                 reply.status = response.status
-                reply.retry_after_s = _retry_after_s(reply.headers)
-                _read_http_error(reply, (await response.json())["error"])
+                read_http_error(reply, (await response.json())["error"])
             elif response.content_type == "text/event-stream":
                 await _read_sse(reply, response)
             else:
-                _read_whole(reply, await response.json())
+                read_whole(reply, await response.json())
             return reply
 
     async def begun(self, body: Body) -> AsyncGenerator[str, None]:
@@ -127,24 +129,28 @@ async def _read_sse(reply: Reply, response: aiohttp.ClientResponse) -> None:
             if data == b"[DONE]":
                 reply.done_mark = True
             else:
-                _read_chunk(reply, json.loads(data))
+                read_chunk(reply, json.loads(data))
     except aiohttp.ClientPayloadError:
         reply.cut = True
     reply.whole = reply.done_mark and not reply.cut and reply.code is None
 
 
-def _read_chunk(reply: Reply, chunk: dict[str, Any]) -> None:
+def read_chunk(reply: Reply, chunk: dict[str, Any]) -> None:
     if "error" in chunk:
-        _read_http_error(reply, chunk["error"])
+        read_http_error(reply, chunk["error"])
         return
     reply.chunks.append(chunk)
+    if label := chunk.get("router_service", {}).get("continued"):
+        reply.continued.append((label["provider"], label["by"]))
     for choice in chunk["choices"]:
+        if choice["index"]:
+            continue
         reply.text += choice["delta"].get("content") or ""
         reply.finish_reason = choice.get("finish_reason") or reply.finish_reason
     _read_usage(reply, chunk)
 
 
-def _read_whole(reply: Reply, answer: dict[str, Any]) -> None:
+def read_whole(reply: Reply, answer: dict[str, Any]) -> None:
     (choice,) = answer["choices"]
     reply.text = choice["message"].get("content") or ""
     reply.finish_reason = choice["finish_reason"]
@@ -158,19 +164,17 @@ def _read_usage(reply: Reply, answer: dict[str, Any]) -> None:
         reply.usage = (usage["prompt_tokens"], usage["completion_tokens"])
 
 
-def _read_served_headers(reply: Reply) -> None:
+def read_served_headers(reply: Reply) -> None:
     reply.model = reply.headers.get("x-router-model")
     reply.provider = reply.headers.get("x-router-provider")
     reply.attempts = int(reply.headers.get("x-router-attempts", 0))
     reply.decision_id = reply.headers.get("x-router-decision-id")
+    if (seconds := reply.headers.get("retry-after")) is not None:
+        reply.retry_after_s = float(seconds)
 
 
-def _retry_after_s(headers: Headers) -> float | None:
-    given = headers.get("retry-after")
-    return None if given is None else float(given)
-
-
-def _read_http_error(reply: Reply, error: dict[str, Any]) -> None:
+def read_http_error(reply: Reply, error: dict[str, Any]) -> None:
+    _read_usage(reply, error)
     reply.code = error["code"] or error["type"]
     reply.message = error["message"]
     reply.tries = [(tried["provider"], tried["outcome"]) for tried in error.get("attempts", [])]
@@ -236,7 +240,9 @@ class GrpcCaller:
             elif kind == "delta":
                 reply.text += event.delta.text
                 reply.chunks.append(json.loads(event.delta.raw))
-            else:
+            elif kind == "continued":
+                reply.continued.append((event.continued.served.provider, event.continued.by))
+            elif kind == "finished":
                 finished = True
                 reply.finish_reason = event.finished.finish_reason
                 usage = event.finished.usage
@@ -266,12 +272,13 @@ def read_grpc_error(reply: Reply, error: grpc.aio.AioRpcError) -> None:
     info = detail(error, error_details_pb2.ErrorInfo())
     if info is not None:
         reply.code = info.reason.lower()
-    wait = detail(error, error_details_pb2.RetryInfo())
-    if wait is not None:
-        reply.retry_after_s = wait.retry_delay.ToMilliseconds() / 1e3
+    if (wait := detail(error, error_details_pb2.RetryInfo())) is not None:
+        reply.retry_after_s = wait.retry_delay.ToMilliseconds() / 1000
     failed = detail(error, errors_pb2.AttemptsFailure())
     if failed is not None:
         reply.attempts = len(failed.attempts)
+        if failed.HasField("delivered"):
+            reply.usage = (failed.delivered.prompt_tokens, failed.delivered.completion_tokens)
         reply.tries = [(tried.provider, _outcome(tried)) for tried in failed.attempts]
 
 

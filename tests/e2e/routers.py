@@ -253,6 +253,7 @@ _CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
 )
 
 

@@ -15,14 +15,17 @@ import grpc.aio
 from prometheus_client import CollectorRegistry
 
 from router_service.core import Decision, Outcome, Router, now_us
-from router_service.errors import RouterError
+from router_service.errors import NotBuilt, RouterError, UnknownProvider
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
 from router_service.faces.http import create_http_app, start_http
+from router_service.serving.admission import Admission, Bounds, Place
 from router_service.serving.facts import facts_of_incoming, facts_of_query
+from router_service.serving.ports import Reload
 from router_service.serving.queries import classified, incoming_of
 from router_service.types import (
     Answer,
+    Arrival,
     Delta,
     Finished,
     Incoming,
@@ -70,7 +73,13 @@ class CoreService:
 
     def __init__(self) -> None:
         self._router = Router(TABLE, "fuzz")
+        self._admission = Admission(Bounds(64), max_deciding=64, max_body_bytes_held=1 << 26)
         self._seeds = random.Random(7)
+
+    def join(self, arrival: Arrival) -> Place:
+        return self._admission.join(arrival, 30.0)
+
+    def refused(self, arrival: Arrival, error: BaseException, queued_s: float = 0.0) -> None: ...
 
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         _, inspection = await facts_of_incoming(TABLE, incoming)
@@ -141,6 +150,24 @@ class CoreService:
 
     def ready(self) -> bool:
         return True
+
+
+class NoOperations:
+    """serving.ports.OperatorService of which nothing is asked."""
+
+    async def reload(self, *, dry_run: bool = False) -> Reload:
+        raise NotBuilt("there is nothing to reload here")
+
+    def set_provider_state(
+        self,
+        provider: str,
+        state: str,
+        *,
+        reason: str = "",
+        duration_us: int | None = None,
+        operator: str,
+    ) -> dict[str, Any]:
+        raise UnknownProvider(f"no provider {provider!r}", [])
 
 
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────
@@ -225,6 +252,7 @@ MESSAGES: tuple[tuple[str, Any], ...] = (
     (ROUTER + "Generate", _PROMPTED),
     (ROUTER + "Generate", router_pb2.GenerateRequest(openai_body=seeds.REQUESTS[1])),
     (STREAMED, router_pb2.GenerateStreamRequest(generate=_GENERATED)),
+    (ADMIN + "SetProviderState", admin_pb2.SetProviderStateRequest(provider="p", state=2)),
     (ADMIN + "GetExperimentStats", admin_pb2.GetExperimentStatsRequest()),
     (ADMIN + "ResetExperimentStats", admin_pb2.ResetExperimentStatsRequest()),
 )
@@ -237,7 +265,7 @@ GRPC_SEEDS = tuple(
 @asynccontextmanager
 async def grpc_face() -> AsyncIterator[Check]:
     settings = SimpleNamespace(grpc=SimpleNamespace(max_message_bytes=4 * 1024 * 1024))
-    server = create_grpc_server(CoreService(), keys=Keys({}), config=settings)
+    server = create_grpc_server(CoreService(), NoOperations(), keys=Keys({}), config=settings)
     port = bind(server, "127.0.0.1", 0)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

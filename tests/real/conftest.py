@@ -28,7 +28,7 @@ API_KEY = "real-test-key"
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """An ordinary run neither needs nor imports the packages these tests use."""
-    return True if config.option.markexpr == "not real" else None
+    return True if "not real" in config.option.markexpr else None
 
 
 def found(name: str) -> Path:

@@ -2,6 +2,7 @@
 //! a pool, or those of a capability where the strategy compares deployments.
 
 use super::scene::{Candidate, Scene};
+use crate::complexity::Band;
 use crate::state::Charge;
 use crate::strategy::{adaptive_weighted, quality_based, Entry, Scope, Strategy};
 use crate::table::{Capability, CapabilityId, ModelId, Pool, PoolId, StrategyParameters};
@@ -52,7 +53,7 @@ impl<'g> Group<'g> {
     ) -> Self {
         let overflows = scene.local_saturated(id);
         let ranks = match strategy {
-            Strategy::AdaptiveWeighted => ranks(scene, pool, overflows, candidates),
+            Strategy::AdaptiveWeighted => ranks(scene.band, pool, overflows, candidates),
             _ => Vec::new(),
         };
         Self {
@@ -99,36 +100,26 @@ impl<'g> Group<'g> {
     /// What choosing the first charges: shares are kept among those that stood beside it.
     pub fn charge(&self, entries: &[Entry]) -> Option<Charge> {
         let first = entries.first().filter(|_| self.strategy.keeps_shares())?;
-        let sharing = || {
-            let class = first.class.key();
-            let beside = move |entry: &&Entry| entry.class.key() == class;
-            entries.iter().filter(beside)
-        };
-        let total: f64 = sharing().map(|entry| entry.weight).sum();
-        Some(Charge {
-            group: self.shares,
-            shares: sharing().map(|entry| (entry.deployment, entry.weight / total)).collect(),
-        })
+        let class = first.class.key();
+        // A class stands together.
+        let beside = entries.iter().position(|entry| entry.class.key() != class);
+        let sharing = entries.get(..beside.unwrap_or(entries.len())).unwrap_or_default();
+        let total: f64 = sharing.iter().map(|entry| entry.weight).sum();
+        let share = |entry: &Entry| (entry.deployment, entry.weight / total);
+        Some(Charge { group: self.shares, shares: sharing.iter().map(share).collect() })
     }
 }
 
-fn ranks<V: View>(
-    scene: &Scene<'_, V>,
-    pool: &Pool,
-    local_saturated: bool,
-    candidates: &[Candidate],
-) -> Vec<u8> {
-    // In the cloud is a member whose deployments all are.
-    let unknown = adaptive_weighted::Member { cloud: true, condition: None };
-    let mut members = vec![unknown; pool.members.len()];
+fn ranks(band: Band, pool: &Pool, local_saturated: bool, candidates: &[Candidate]) -> Vec<u8> {
+    let member = |cloud: &bool| adaptive_weighted::Member { cloud: *cloud, condition: None };
+    let mut members: Vec<_> = pool.cloud.iter().map(member).collect();
     for candidate in candidates {
         if let Some(member) = members.get_mut(candidate.member) {
             member.condition = candidate.condition;
-            member.cloud &= scene.is_cloud(candidate.deployment);
         }
     }
     let nature = adaptive_weighted::Nature {
-        band: scene.band,
+        band,
         local_saturated,
         by_complexity: pool.parameters.by_complexity,
     };

@@ -2,11 +2,13 @@
 //! and no generator and changes nothing, so a recorded view and seed give the same choice again.
 
 pub mod assign;
+mod budgets;
 mod conditions;
 mod group;
 mod plan;
 mod scene;
 
+use crate::allowance::Shortfall;
 use crate::complexity::{band, work_size, Band};
 use crate::delivery::Delivery;
 use crate::eligibility::Skip;
@@ -34,12 +36,22 @@ pub struct Hop {
 }
 
 /// Remarks for the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Note {
-    Deprecated { used: String, current: String },
+    Deprecated {
+        used: String,
+        current: String,
+    },
     OverrideNotAllowed(String),
     NoRoom,
-    Experiment { experiment: String, arm: String, allocation: Allocation },
+    /// A budget keeps the whole request from the cloud, or its fallback.
+    StaysLocal(Shortfall),
+    FallbackStaysLocal(Shortfall),
+    Experiment {
+        experiment: String,
+        arm: String,
+        allocation: Allocation,
+    },
 }
 
 impl Note {
@@ -53,6 +65,8 @@ impl Note {
                 "the strategy {name} asked for was ignored; \
                  router_settings.allow_strategy_override allows it"
             ),
+            Self::StaysLocal(shortfall) => format!("stays local: {shortfall}"),
+            Self::FallbackStaysLocal(shortfall) => format!("fallback stays local: {shortfall}"),
             Self::NoRoom => "every deployment of the plan is full now".to_owned(),
             Self::Experiment { experiment, arm, allocation } => {
                 format!("experiment {experiment}: arm {arm} ({})", allocation.as_str())
@@ -138,6 +152,9 @@ pub fn choose(
     let mut choice = planner.finish(notes)?;
     choice.propensity *= assignment.map_or(1.0, |assignment| assignment.probability);
     choice.assignment = assignment;
+    if let Some(allowance) = view.allowance() {
+        choice.keep_within(allowance, table);
+    }
     Ok(choice)
 }
 

@@ -324,15 +324,19 @@ impl<'a, V: View> Planner<'a, V> {
         }
     }
 
-    /// Vectors of two models do not compare, so a plan for embeddings stays with its first model. A
-    /// passthrough sends that same name.
+    /// Vectors of two models do not compare, so a plan for embeddings stays with one: the model asked
+    /// for, whatever is wrong with it, else the first of the plan. A passthrough sends that same name.
     fn one_embedding_model(&mut self) {
         let table = self.scene.table;
         let model = |hop: &Hop| table.deployments.get(hop.deployment).model;
         if !self.scene.facts.features.contains(Features::EMBEDDINGS) {
             return;
         }
-        let first = self.plan.first().and_then(model);
+        let first = match self.scene.resolution.candidates {
+            Candidates::Model(model) => Some(model),
+            Candidates::Target { target, .. } => self.scene.model_of(target),
+            Candidates::Capability(_) | Candidates::Pool(_) => self.plan.first().and_then(model),
+        };
         let (same, other): (Vec<Hop>, Vec<Hop>) = self
             .plan
             .drain(..)

@@ -133,7 +133,7 @@ impl<V: View> Scene<'_, V> {
         preferred: &[ProviderId],
         credit: f64,
     ) -> Entry {
-        let Subject { deployment, provider, part, whole } = *subject;
+        let Subject { deployment, provider, part, whole, .. } = *subject;
         let (settings, now_us) = (&self.table.settings, self.now_us);
         let place = preferred.iter().position(|provider| *provider == deployment.provider);
         let preference = place
@@ -255,10 +255,6 @@ impl<V: View> Scene<'_, V> {
     /// High complexity or a reasoning cue.
     pub fn is_hard(&self) -> bool {
         self.band == Band::High || self.facts.cues.contains(Cues::REASONING)
-    }
-
-    pub fn is_cloud(&self, deployment: DeploymentId) -> bool {
-        self.table.providers.get(self.provider_of(deployment)).location == Location::Cloud
     }
 
     pub fn provider_of(&self, deployment: DeploymentId) -> ProviderId {

@@ -130,6 +130,7 @@ impl PyFacts {
             prompt_tokens_exact: own_count.is_some()
                 || seen.is_none_or(|seen| seen.prompt_tokens_exact),
             max_tokens: figure(max_tokens, "max_tokens")?.or(seen.and_then(|seen| seen.max_tokens)),
+            answers: seen.map_or(1, |seen| seen.choices.saturating_mul(seen.batch_size)),
             cues: seen.map(|seen| seen.cues).unwrap_or_default(),
             prompt_hash: seen.and_then(|seen| seen.prompt_hash),
             query_class,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Router;
+use crate::allowance::Spender;
 use crate::decision::Decision;
 use crate::facts::Facts;
 use crate::outcome::{Outcome, OutcomeClass};
@@ -23,6 +24,8 @@ pub struct Journey {
     pub(super) table: Arc<Table>,
     /// Its part in an experiment.
     pub(super) trial: Option<Trial>,
+    /// Whose money its attempts cost, where budgets limit it.
+    spender: Option<Spender>,
     walk: Walk,
     bindings: Arc<Bindings>,
     deadline_us: u64,
@@ -88,6 +91,7 @@ impl Router {
         let plan = decision.choice.plan.iter().map(|hop| hop.deployment).collect();
         let terms = Terms::of(&self.table, facts, decision.choice.delivery, deadline_us);
         let mut journey = Journey {
+            spender: decision.spender.clone(),
             decision: Arc::new(decision),
             step: NextStep::Done,
             walk: Walk::new(plan, terms, now_us, seed),
@@ -162,7 +166,8 @@ impl Router {
         now_us: u64,
         turn: impl FnOnce(&mut Walk, &mut Context<'_, LiveView<'_>>) -> T,
     ) -> T {
-        let view = LiveView { state: &self.state, bindings: &journey.bindings };
+        let allowance = self.allowance(&journey.table, journey.spender.as_ref(), now_us);
+        let view = LiveView { allowance, ..LiveView::new(&self.state, &journey.bindings) };
         let mut context =
             Context { table: &journey.table, view: &view, budget: &mut self.budget, now_us };
         turn(&mut journey.walk, &mut context)
@@ -204,6 +209,7 @@ impl Router {
         let Some(permit) = reserved else {
             return NextStep::Fail { failure: Failure::PlanExhausted, surface: None };
         };
+        self.set_aside(permit, &mut journey.spender, &journey.table, deployment, now_us);
         journey.holding.push(Held { number, permit, deployment });
         NextStep::Try {
             number,

@@ -11,7 +11,7 @@ use super::report::{
 use super::workload::Request;
 use crate::outcome::OutcomeClass;
 use crate::refusal::Refused;
-use crate::table::{DeploymentId, Location, Table};
+use crate::table::{DeploymentId, Table};
 
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -255,17 +255,9 @@ impl Tally {
     }
 }
 
-/// A local request costs nothing, and a failed attempt is not billed.
+/// A failed attempt is not billed.
 fn cost_usd(ended: &Ended<'_>) -> f64 {
     let table = ended.table;
     let provider = table.providers.get(table.deployments.get(ended.deployment).provider);
-    if provider.location == Location::Local {
-        return 0.0;
-    }
-    let price = provider.price;
-    let prompt = f64::from(ended.request.prompt_tokens) / 1_000.0;
-    let output = f64::from(ended.request.output_tokens) / 1_000.0;
-    price.usd_per_request
-        + prompt * price.usd_per_1k_prompt_tokens
-        + output * price.usd_per_1k_completion_tokens
+    provider.price.cost_usd(ended.request.prompt_tokens, ended.request.output_tokens)
 }

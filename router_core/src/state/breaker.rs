@@ -17,7 +17,7 @@ pub struct Error {
 }
 
 /// Out after a 429 that asks for no wait at all, microseconds.
-const LEAST_OUT_US: u64 = 100_000;
+pub(crate) const LEAST_OUT_US: u64 = 100_000;
 /// Least time out after the second 429 in a row, microseconds; each further one doubles it.
 const AGAIN_US: u64 = 1_000_000;
 

@@ -2,56 +2,35 @@
 //! traffic. A budget rather than a count per request, because in an outage every request would use
 //! its full count and multiply the load just when the fleet can bear it least.
 
-/// Seconds of traffic the share is taken of.
-const WINDOW_SECONDS: u64 = 10;
-/// One bucket a second.
-const BUCKETS: usize = 10;
+use super::traffic::Traffic;
+
+/// Seconds of traffic the share is taken of, one bucket each.
+const WINDOW_SECONDS: usize = 10;
 /// Per cent of the requests in the window.
 const SHARE_PERCENT: u64 = 20;
 /// Granted however little traffic there is, per second.
 const FLOOR_PER_SECOND: u64 = 10;
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Second {
-    number: u64,
-    requests: u64,
-    spent: u64,
-}
-
 #[derive(Debug, Default)]
 pub struct RetryBudget {
-    seconds: [Second; BUCKETS],
+    traffic: Traffic<WINDOW_SECONDS, 1_000_000>,
 }
 
 impl RetryBudget {
     /// Counts one incoming request.
     pub fn request(&mut self, now_us: u64) {
-        self.current(now_us).requests += 1;
+        self.traffic.request(now_us);
     }
 
     /// Spends one retry if the budget has one left.
     pub fn spend(&mut self, now_us: u64) -> bool {
-        let oldest = (now_us / 1_000_000).saturating_sub(WINDOW_SECONDS - 1);
-        let recent = self.seconds.iter().filter(|second| second.number >= oldest);
-        let (requests, spent) = recent.fold((0, 0), |(requests, spent), second| {
-            (requests + second.requests, spent + second.spent)
-        });
-        let granted = (requests * SHARE_PERCENT / 100).max(FLOOR_PER_SECOND * WINDOW_SECONDS);
-        let allowed = spent < granted;
+        let (requests, spent) = self.traffic.counts(now_us);
+        let floor = FLOOR_PER_SECOND * WINDOW_SECONDS as u64;
+        let allowed = spent < (requests * SHARE_PERCENT / 100).max(floor);
         if allowed {
-            self.current(now_us).spent += 1;
+            self.traffic.take(now_us);
         }
         allowed
-    }
-
-    #[allow(clippy::indexing_slicing)] // the remainder is below the length
-    fn current(&mut self, now_us: u64) -> &mut Second {
-        let number = now_us / 1_000_000;
-        let second = &mut self.seconds[usize::try_from(number).unwrap_or(0) % BUCKETS];
-        if second.number != number {
-            *second = Second { number, ..Second::default() };
-        }
-        second
     }
 }
 

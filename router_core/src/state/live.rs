@@ -1,6 +1,7 @@
 //! The live state as a decision sees it.
 
 use super::{Bindings, State};
+use crate::allowance::Allowance;
 use crate::experiment::ExperimentId;
 use crate::table::{DeploymentId, ProviderId};
 use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup, View};
@@ -9,6 +10,16 @@ use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup, View};
 pub struct LiveView<'s> {
     pub state: &'s State,
     pub bindings: &'s Bindings,
+    pub allowance: Option<Allowance>,
+    /// As if nothing were under way, measured, or out.
+    pub idle: bool,
+}
+
+impl<'s> LiveView<'s> {
+    #[must_use]
+    pub fn new(state: &'s State, bindings: &'s Bindings) -> Self {
+        Self { state, bindings, allowance: None, idle: false }
+    }
 }
 
 static IDLE_PROVIDER: std::sync::LazyLock<ProviderFigures> =
@@ -18,12 +29,12 @@ static IDLE_DEPLOYMENT: std::sync::LazyLock<DeploymentFigures> =
 
 impl View for LiveView<'_> {
     fn provider(&self, id: ProviderId) -> &ProviderFigures {
-        let slot = self.bindings.provider(id);
+        let slot = self.bindings.provider(id).filter(|_| !self.idle);
         slot.and_then(|slot| self.state.provider_figures(slot)).unwrap_or_else(|| &IDLE_PROVIDER)
     }
 
     fn deployment(&self, id: DeploymentId) -> &DeploymentFigures {
-        let slot = self.bindings.deployment(id);
+        let slot = self.bindings.deployment(id).filter(|_| !self.idle);
         slot.and_then(|slot| self.state.deployment_figures(slot))
             .unwrap_or_else(|| &IDLE_DEPLOYMENT)
     }
@@ -42,5 +53,9 @@ impl View for LiveView<'_> {
 
     fn rolled_back(&self, id: ExperimentId) -> bool {
         self.state.experiments.rolled_back(&self.bindings.experiments, id)
+    }
+
+    fn allowance(&self) -> Option<&Allowance> {
+        self.allowance.as_ref()
     }
 }

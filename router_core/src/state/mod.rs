@@ -11,13 +11,17 @@ pub mod permits;
 mod provider;
 mod shares;
 mod snapshot;
+pub mod spending;
+mod traffic;
 mod waiting;
 mod window;
 
 use rustc_hash::FxHashMap;
 
+use crate::allowance::Spender;
 use crate::hold::Hold;
 use crate::outcome::{Outcome, OutcomeClass};
+use crate::price::Price;
 use crate::settings::Settings;
 use crate::table::{DeploymentId, ProviderId, Table};
 use crate::view::{DeploymentFigures, Patience, ProviderFigures};
@@ -27,7 +31,9 @@ use experiments::{Bound, Experiments};
 use permits::{Gone, Permits, Probes, Reported, Reservation};
 use provider::ProviderState;
 use shares::Shares;
+use spending::Spending;
 
+pub(crate) use breaker::LEAST_OUT_US;
 pub use live::LiveView;
 pub use provider::{LoadSignal, SATURATED_AT};
 pub use shares::Charge;
@@ -74,6 +80,7 @@ pub struct Claim {
 #[derive(Debug, Default)]
 pub struct State {
     pub experiments: Experiments,
+    pub spending: Spending,
     providers: Vec<ProviderState>,
     deployments: Vec<DeploymentState>,
     provider_slots: FxHashMap<String, usize>,
@@ -172,6 +179,7 @@ impl State {
             stream: claim.stream,
             whole: claim.whole,
             first_token_seen: false,
+            money: None,
             probes: Probes {
                 deployment: deployment_state.reserve(settings, now_us),
                 provider: provider_state.reserve(settings, now_us),
@@ -181,6 +189,13 @@ impl State {
             deployment_state.wait(permit, claim.stream, now_us);
         }
         Some(permit)
+    }
+
+    /// Sets aside what a request under way may cost.
+    pub fn set_aside(&mut self, permit: u64, spender: &Spender, price: Price, now_us: u64) {
+        if let Some(reservation) = self.permits.get_mut(permit) {
+            reservation.money = self.spending.set_aside(spender, price, now_us);
+        }
     }
 
     /// The first content of a request under way; harmless for one that ended or was told before.
@@ -212,12 +227,18 @@ impl State {
             Ok(reservation) => {
                 self.release(permit, reservation, now_us);
                 self.learn(reservation, outcome, settings, now_us);
+                if let Some(money) = &reservation.money {
+                    self.spending.settle(money, outcome, reservation.has_begun(outcome));
+                }
                 Reported::Accepted
             }
             // Too late for the slot, not for what it teaches: the slowest tell last.
             Err(Gone::Expired(held)) => {
                 if let Some(reservation) = held {
                     self.learn(reservation, outcome, settings, now_us);
+                    if let Some(money) = &reservation.money {
+                        self.spending.correct(money, outcome, reservation.has_begun(outcome));
+                    }
                 }
                 Reported::Expired
             }
@@ -261,6 +282,9 @@ impl State {
         let expired = self.permits.expire(now_us);
         for (permit, reservation) in &expired {
             self.release(*permit, *reservation, now_us);
+            if let Some(money) = &reservation.money {
+                self.spending.expire(money);
+            }
         }
         expired.len()
     }

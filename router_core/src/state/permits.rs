@@ -6,11 +6,14 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use super::spending::SetAside;
+use crate::outcome::Outcome;
+
 /// How many ended permits are remembered, to tell a duplicate report from an unknown one.
 const REMEMBERED: usize = 16_384;
 
 /// What a permit holds: slots of the state, not indexes of a table, so a reload misplaces nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reservation {
     pub deployment: usize,
     pub provider: usize,
@@ -20,7 +23,17 @@ pub struct Reservation {
     pub whole: bool,
     /// Its first token has been told of.
     pub first_token_seen: bool,
+    /// Money, where budgets limit it.
+    pub money: Option<SetAside>,
     pub probes: Probes,
+}
+
+impl Reservation {
+    /// Whether any of an answer came.
+    #[must_use]
+    pub fn has_begun(&self, outcome: &Outcome) -> bool {
+        self.first_token_seen || outcome.ttft_us.is_some()
+    }
 }
 
 /// What half-open things a request tests.
@@ -60,7 +73,7 @@ enum Ended {
 }
 
 /// Why there is nothing to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Gone {
     Duplicate,
     Unknown,
@@ -153,6 +166,7 @@ mod tests {
             stream: false,
             whole: true,
             first_token_seen: false,
+            money: None,
             probes: Probes::default(),
         }
     }

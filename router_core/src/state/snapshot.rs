@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::spending::SpendingFigures;
 use super::{Bindings, State};
 use crate::table::{DeploymentId, Table};
 use crate::view::{DeploymentFigures, ProviderFigures, ShareGroup};
 
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +27,8 @@ pub struct Snapshot {
     /// decision is here.
     #[serde(default)]
     pub rolled_back: Vec<String>,
+    #[serde(default)]
+    pub spending: SpendingFigures,
 }
 
 impl State {
@@ -47,6 +50,7 @@ impl State {
             deployments: deployments.collect(),
             shares,
             rolled_back: self.experiments.names_rolled_back().map(str::to_owned).collect(),
+            spending: self.spending.figures(),
         }
     }
 
@@ -75,6 +79,7 @@ impl State {
             }
         }
         self.restore_shares(snapshot, table, bindings, &mut unknown);
+        self.spending.restore(&snapshot.spending);
         for name in &snapshot.rolled_back {
             if !self.experiments.restore_rollback(name) {
                 unknown.push(name.clone());

@@ -67,16 +67,19 @@ fn suited(members: &[Member], band: Band) -> Option<usize> {
 /// reliability over the square root of the expected wait.
 pub fn order(equals: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     let (mut sum, mut count) = (0.0, 0.0);
-    for entry in equals.iter_mut().filter(|entry| entry.seen) {
+    // Without branches: who was seen is as good as chance to the processor.
+    for entry in equals.iter_mut() {
+        let health = entry.reliability / entry.latency_us.max(1.0).sqrt();
         // Kept for a moment where the score will be.
-        entry.score = entry.reliability / entry.latency_us.max(1.0).sqrt();
+        entry.score = if entry.seen { health } else { 0.0 };
         sum += entry.score;
-        count += 1.0;
+        count += f64::from(u8::from(entry.seen));
     }
     if sum > 0.0 {
-        let mean = sum / count;
-        for entry in equals.iter_mut().filter(|entry| entry.seen) {
-            entry.weight *= (entry.score / mean).clamp(BOUNDS.0, BOUNDS.1);
+        let per_mean = count / sum;
+        for entry in equals.iter_mut() {
+            let factor = (entry.score * per_mean).clamp(BOUNDS.0, BOUNDS.1);
+            entry.weight *= if entry.seen { factor } else { 1.0 };
         }
     }
     weighted::order(equals, chance)

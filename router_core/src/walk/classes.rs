@@ -2,6 +2,7 @@
 
 use super::{Attempt, Context, Failure, Next, Phase, Step, Walk, ROOM_WAIT_US};
 use crate::outcome::{Delivered, Outcome, OutcomeClass};
+use crate::state::LEAST_OUT_US;
 use crate::view::View;
 
 /// Before a repeat on the same provider, microseconds: long enough for a restart of a worker process,
@@ -75,7 +76,8 @@ impl Walk {
         context: &mut Context<'_, V>,
     ) -> Step {
         let settings = &context.table.settings;
-        let short = retry_after_us.filter(|wait| {
+        // It is out for that long at least, whatever it says.
+        let short = retry_after_us.map(|wait| wait.max(LEAST_OUT_US)).filter(|wait| {
             *wait <= settings.short_retry_after_us
                 && context.now_us.saturating_add(*wait) < self.terms.deadline_us
         });
@@ -169,7 +171,7 @@ impl Walk {
         if context.now_us < due_us {
             return Step::Wait { us: due_us - context.now_us };
         }
-        if self.ready(hop, context) {
+        if !self.is_out(hop, context) && self.ready(hop, context) {
             return self.try_hop(hop);
         }
         let waited_us = context.now_us - due_us;

@@ -7,7 +7,7 @@ pub enum Failure {
     ContentPolicy,
     PlanExhausted,
     AttemptLimit,
-    BudgetSpent,
+    RetryBudgetSpent,
     NoRoom,
     Deadline,
     StreamBroken,
@@ -23,7 +23,7 @@ impl Failure {
             Self::ContentPolicy => "content_policy",
             Self::PlanExhausted => "plan_exhausted",
             Self::AttemptLimit => "attempt_limit",
-            Self::BudgetSpent => "budget_spent",
+            Self::RetryBudgetSpent => "retry_budget_spent",
             Self::NoRoom => "no_room",
             Self::Deadline => "deadline",
             Self::StreamBroken => "stream_broken",
@@ -40,7 +40,9 @@ impl Failure {
             }
             Self::PlanExhausted => "no deployment of the plan is left to try",
             Self::AttemptLimit => "the limit of attempts for one request is reached",
-            Self::BudgetSpent => "the retry budget is spent: too many requests are failing at once",
+            Self::RetryBudgetSpent => {
+                "the retry budget is spent: too many requests are failing at once"
+            }
             Self::NoRoom => "no deployment of the plan had a free slot in time",
             Self::Deadline => "the deadline passed",
             Self::StreamBroken => "the answer broke off after part of it had been sent",

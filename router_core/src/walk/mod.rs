@@ -226,7 +226,7 @@ impl Walk {
             return self.fail(Failure::PlanExhausted);
         }
         if self.deployments > 1 && !context.budget.spend(context.now_us) {
-            return self.fail(Failure::BudgetSpent);
+            return self.fail(Failure::RetryBudgetSpent);
         }
         let due_us = context.now_us.saturating_add(self.terms.delay_us);
         self.seek(due_us, due_us, context)

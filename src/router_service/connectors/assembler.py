@@ -211,6 +211,7 @@ class _Choice(_Values):
         if not self._chat:
             return {"text": ""} | said | document
         message: Document = {"role": "assistant", "content": ""} | said
+        message["role"] = message["role"] or "assistant"  # some servers give none, as null or empty
         if not message["content"] and any(message.get(name) for name in SPOKEN_OTHERWISE):
             message["content"] = None
         return {"message": message} | document

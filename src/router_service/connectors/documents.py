@@ -10,6 +10,9 @@ from router_service.types import Usage
 
 Document = dict[str, Any]
 
+MOST_TOKENS = 1_000_000_000
+"""Tokens of one answer, as far as a provider's count is believed; sums still fit in 32 bits."""
+
 # What is no number, as some servers write it, reads as null, so that all we write is JSON.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -78,8 +81,8 @@ def as_count(value: object) -> int | None:
 
 
 def usage_of(prompt_tokens: object, completion_tokens: object) -> Usage | None:
-    """Token counts, where the provider gave at least one of them."""
+    """Token counts, bounded, where the provider gave at least one of them."""
     prompt, completion = as_count(prompt_tokens), as_count(completion_tokens)
     if prompt is None and completion is None:
         return None
-    return Usage(prompt or 0, completion or 0)
+    return Usage(min(prompt or 0, MOST_TOKENS), min(completion or 0, MOST_TOKENS))

@@ -100,10 +100,13 @@ LOADED = SignalPage("/api/ps", read_loaded)
 
 def _total(samples: Iterable[Sample], names: frozenset[str]) -> int | None:
     figures = _figures(samples, names)
-    return min(int(sum(figures)), MOST_REQUESTS) if figures else None
+    return int(min(sum(figures), MOST_REQUESTS)) if figures else None
 
 
 def _figures(samples: Iterable[Sample], names: frozenset[str]) -> list[float]:
     """The values of these metrics; none at all if one of them is no number from zero up."""
-    values = [float(sample.value) for sample in samples if sample.name in names]
+    try:
+        values = [float(sample.value) for sample in samples if sample.name in names]
+    except OverflowError:  # the parser makes whole numbers of any length
+        return []
     return values if all(math.isfinite(value) and value >= 0 for value in values) else []

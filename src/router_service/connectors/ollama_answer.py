@@ -24,6 +24,9 @@ from router_service.connectors.failures import Failures
 from router_service.connectors.ndjson import NdjsonParser
 from router_service.types import Delta, Finished, Prefill, Usage, Whole
 
+_ENDED_EARLY = ("length", "content_filter")
+"""Reasons that OpenAI words alike, and that must not be taken for a natural end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -244,7 +247,7 @@ def _finish_reason(document: Document, *, tools_called: bool) -> str | None:
     Ollama leaves done_reason out when the connection to its own runner was lost.
     """
     reason = as_name(document.get("done_reason"))
-    if reason is None or reason == "length":
+    if reason in (None, *_ENDED_EARLY):
         return reason
     return "tool_calls" if tools_called else "stop"
 

@@ -87,7 +87,10 @@ class OpenAiProtocol:
         wanted = "data" if call.operation is Operation.EMBEDDING else "choices"
         if not as_list(document.get(wanted)):
             raise ValueError(f'"{wanted}" is missing or empty')
-        choice = _first_choice(as_list(document.get("choices")))
+        choices = as_list(document.get("choices"))
+        if not all(as_name(as_object(choice).get("finish_reason")) for choice in choices):
+            raise ValueError('"finish_reason" is missing, so it was cut off')
+        choice = _first_choice(choices)
         return Whole(
             body=body,
             text=_text_of(as_object(choice.get("message")), choice),

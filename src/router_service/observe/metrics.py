@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
@@ -50,9 +50,9 @@ _Family = TypeVar("_Family", bound=MetricWrapperBase)
 class Metrics:
     """An Observer that counts and measures.
 
-    status gives the state of each provider, lanes what runs and waits of each kind of work, and
-    dropped_lines the access log's lost lines; all are read when someone scrapes, and left out where
-    they are None.
+    status gives the state of each provider and what budgets hold, lanes what runs and waits of
+    each kind of work, dropped_lines the access log's lost lines and tasks how many tasks the event
+    loop has; all are read when someone scrapes, and left out where they are None.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Metrics:
         status: Status | None = None,
         lanes: Lanes | None = None,
         dropped_lines: Callable[[], int] | None = None,
+        tasks: Callable[[], int] | None = None,
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         ProcessCollector(registry=self.registry)
@@ -71,6 +72,9 @@ class Metrics:
             self.registry.register(LoadGauges(lanes))
         if dropped_lines is not None:
             self.registry.register(_DroppedLines(dropped_lines))
+        if tasks is not None:
+            running = Gauge("router_tasks", "Tasks of the event loop.", registry=self.registry)
+            running.set_function(tasks)
         self._times()
         self._counts()
 

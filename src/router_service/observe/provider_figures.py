@@ -1,4 +1,4 @@
-"""The state of each provider as gauges, read when someone scrapes so that they are never stale.
+"""The live state as gauges, read when someone scrapes so that they are never stale.
 What the router decides on is what is shown here: both come from the same status."""
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from typing import TypedDict
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from router_service.observe.spending_figures import SpendingFigures, spending_gauges
 
 OPERATOR_STATES = ("enabled", "draining", "disabled")
 HEALTH_STATES = ("healthy", "degraded", "cooling_down", "half_open", "recovering")
@@ -30,6 +32,7 @@ class StatusFigures(TypedDict):
     """What is read of a status; it may hold more."""
 
     providers: Mapping[str, ProviderFigures]
+    spending: SpendingFigures | None
 
 
 Status = Callable[[], StatusFigures]
@@ -51,7 +54,8 @@ class ProviderGauges(Collector):
         )
         health = _gauge("router_health", "1 for the state a provider is in.", "state")
         wanted = _gauge("router_provider_state", "1 for what the operator wants of it.", "state")
-        for provider, figures in self._status()["providers"].items():
+        status = self._status()
+        for provider, figures in status["providers"].items():
             in_flight.add_metric((provider,), figures["in_flight"])
             capacity.add_metric((provider,), figures["capacity"])
             saturated.add_metric((provider,), figures["saturated"])
@@ -60,7 +64,8 @@ class ProviderGauges(Collector):
                 health.add_metric((provider, state), figures["health"] == state)
             for state in OPERATOR_STATES:
                 wanted.add_metric((provider, state), figures["state"] == state)
-        return (in_flight, capacity, saturated, cooldown, health, wanted)
+        spending = spending_gauges(status["spending"])
+        return (in_flight, capacity, saturated, cooldown, health, wanted, *spending)
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

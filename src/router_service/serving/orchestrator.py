@@ -155,23 +155,20 @@ class Orchestrator:
         """See serving.ports.RequestService.decide."""
         started = time.perf_counter()
         trace = self._tracing.request(query)
-        decision: Decision | None = None
-        failure: BaseException | None = None
-        decision_s = 0.0
         try:
             self._admission.refuse_if_draining()
             facts = await facts_of_query(self._router.table, query)
             before = time.perf_counter()
             decision = self._router.decide(facts, self._clock(), self._seeds())
             decision_s = time.perf_counter() - before
-            trace.decided(decision, decision_s)
-            self._recent.remember(query.principal, query.request_id, decision.decision_id)
         except BaseException as error:
-            failure = error
-            raise
-        finally:
             total_s = time.perf_counter() - started
-            self._observe(trace, _decision_record(query, decision, failure, decision_s, total_s))
+            self._observe(trace, _decision_record(query, None, error, 0.0, total_s))
+            raise
+        trace.decided(decision, decision_s)
+        self._recent.remember(query.principal, query.request_id, decision.decision_id)
+        total_s = time.perf_counter() - started
+        self._observe(trace, _decision_record(query, decision, None, decision_s, total_s))
         return decision
 
     async def decide_many(self, queries: Sequence[RouteQuery]) -> list[Decision | RouterError]:
@@ -264,17 +261,15 @@ class Session:
 
     async def items(self, run: Run) -> AsyncGenerator[StreamItem, None]:
         """The run's stream; the session closes with it, however it ends."""
-        failure: BaseException | None = None
         try:
             async with aclosing(run.stream()) as items:
                 async for item in items:
                     yield item
         except BaseException as error:
             # A caller may stop reading at Finished and close this: that is no cancellation.
-            failure = None if run.complete else error
+            self.close(None if run.complete else error)
             raise
-        finally:
-            self.close(failure)
+        self.close(None)
 
     def close(self, failure: BaseException | None) -> None:
         """Later calls do nothing."""

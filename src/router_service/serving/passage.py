@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from router_service.core import count_tokens, overlay
+from router_service.core import count_tokens
 from router_service.errors import UpstreamError
 from router_service.types import (
     Continued,
@@ -91,38 +91,44 @@ class Passage:
         self.plain = self.plain and (bool(delta.text) or not delta.content)
 
     def _unrepeated(self, delta: Delta) -> str | None:
-        """The part of the chunk's text that was not sent before; None for a chunk without any."""
+        """The part of the chunk's text that was not sent before; None while more is to repeat."""
         if not self._to_repeat:
             return delta.text
         length = min(len(delta.text), len(self._to_repeat))
         if delta.text[:length] != self._to_repeat[:length]:
             raise _diverged()
         self._to_repeat = self._to_repeat[length:]
-        return delta.text[length:] or None
+        return None if self._to_repeat else delta.text[length:]
 
     def _rewritten(self, delta: Delta, text: str) -> Delta | None:
         """The chunk as part of the stream that began it: its id, its time, its own count."""
-        document: dict[str, Any] = json.loads(delta.raw)
+        document = _parse(delta.raw)
         choices = [choice for choice in document.get("choices") or () if isinstance(choice, dict)]
         ends = any(choice.get("finish_reason") for choice in choices)
         usage = document.get("usage")
-        if not (text or ends or usage):
+        other_content = delta.content and not delta.text
+        if not (text or other_content or ends or usage):
             return None
-        changes: dict[str, Any] = _identity(self._first)
+        document |= _identity(self._first)
         if text != delta.text:
-            changes["choices"] = [_with_text(choice, text) for choice in choices]
+            document["choices"] = [_with_text(choice, text) for choice in choices]
         if isinstance(usage, dict) and self._prefill is not None:
-            whole = self._whole_usage(
-                Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
-            )
-            changes["usage"] = usage | {
-                "prompt_tokens": whole.prompt_tokens,
-                "completion_tokens": whole.completion_tokens,
-                "total_tokens": whole.prompt_tokens + whole.completion_tokens,
-            }
-        rewritten = Delta(overlay(delta.raw, _dump(changes)), text, delta.content)
+            document["usage"] = usage | self._whole_counts(usage)
+        rewritten = Delta(_dump(document), text, bool(text) or other_content)
         self._note(rewritten)
         return rewritten
+
+    def _whole_counts(self, usage: dict[str, Any]) -> dict[str, int]:
+        """What of a usage record changes; nothing, where it holds no counts."""
+        prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        if type(prompt) is not int or type(completion) is not int:
+            return {}
+        whole = self._whole_usage(Usage(prompt, completion))
+        return {
+            "prompt_tokens": whole.prompt_tokens,
+            "completion_tokens": whole.completion_tokens,
+            "total_tokens": whole.prompt_tokens + whole.completion_tokens,
+        }
 
     def _whole_usage(self, usage: Usage) -> Usage:
         """The provider counts the prefill as prompt; to the caller it was part of the answer."""
@@ -130,16 +136,17 @@ class Passage:
         return Usage(max(0, usage.prompt_tokens - tokens), usage.completion_tokens + tokens)
 
     def _label(self, label: dict[str, Any]) -> bytes:
-        first = json.loads(self._first or b"{}")
+        first = _parse(self._first or b"{}")
         chat = first.get("object") != "text_completion"
         place: dict[str, Any] = {"delta": {}} if chat else {"text": ""}
-        kept = {name: first[name] for name in ("id", "object", "created", "model") if name in first}
+        head = ("id", "object", "created", "model")
+        kept: dict[str, Any] = {name: first[name] for name in head if name in first}
         choices = [{"index": 0, **place, "finish_reason": None}]
         return _dump({**kept, "choices": choices, "router_service": {"continued": label}})
 
 
 def _identity(first: bytes | None) -> dict[str, Any]:
-    document = json.loads(first or b"{}")
+    document = _parse(first or b"{}")
     return {name: document[name] for name in ("id", "created") if name in document}
 
 
@@ -149,8 +156,21 @@ def _with_text(choice: dict[str, Any], text: str) -> dict[str, Any]:
     return choice | {"text": text}
 
 
+def _parse(raw: bytes) -> dict[str, Any]:
+    """A chunk. What is no number, as some servers write it, reads as null."""
+    document: dict[str, Any] = json.loads(raw, parse_constant=lambda _: None)
+    return document
+
+
 def _dump(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    """ASCII only, so that half a surrogate pair survives. Raises UpstreamError where JSON cannot
+    hold it."""
+    try:
+        return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
+    except (ValueError, RecursionError) as error:
+        raise UpstreamError(
+            OutcomeClass.SERVER_ERROR, f"a chunk cannot be joined to the stream: {error}"
+        ) from error
 
 
 def _diverged() -> UpstreamError:

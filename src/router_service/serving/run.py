@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from router_service.core import Attempt, Outcome, Provider, Router, Step, Walk
+from router_service.core import Attempt, Outcome, Provider, Router, Step, Walk, count_tokens
 from router_service.errors import (
     AllAttemptsFailed,
     DeadlineExceeded,
@@ -122,8 +122,7 @@ class Run:
         """Release what is still held and record what still runs as cancelled. Harmless after an
         ordinary end."""
         while self._running:
-            _, running = self._running.popitem()
-            running.journal.finish(OutcomeClass.CANCELLED, None, None)
+            self._finish(next(iter(self._running.values())), OutcomeClass.CANCELLED)
         self._router.abandon(self._walk, self._now_us())
 
     # ── Up to the first content ─────────────────────────────────────────────────────────────────
@@ -271,7 +270,8 @@ class Run:
         self._finish(running, OutcomeClass.SUCCESS, answer=answer, usage=answer.usage)
 
     def _failed(self, running: RunningAttempt, error: UpstreamError) -> Step:
-        self._errors[running.attempt.number] = error
+        # Without its traceback, whose frames would keep this run and the body until a collection.
+        self._errors[running.attempt.number] = error.with_traceback(None)
         usage = self._passage.usage(self._walk.decision.prompt_tokens)
         return self._finish(running, error.outcome_class, error=error, usage=usage)
 
@@ -295,18 +295,26 @@ class Run:
         del self._running[number]
         record = running.journal.finish(outcome_class, error, answer)
         self._journal.used(usage)
+        counted = usage or self._own_count(answer)
         outcome = Outcome(
             outcome_class.value,
             status=error.status if error else None,
             ttft_us=_microseconds(record.ttft_s),
             total_us=round(record.total_s * 1e6),
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
+            prompt_tokens=counted.prompt_tokens if counted else None,
+            completion_tokens=counted.completion_tokens if counted else None,
             retry_after_us=_microseconds(error.retry_after_s) if error else None,
             served_model=answer.served_model if answer else None,
             delivered=self._passage.delivered,
         )
         return self._router.finish(self._walk, number, outcome, self._now_us())
+
+    def _own_count(self, answer: Whole | Finished | None) -> Usage | None:
+        """What was delivered costs something, counted by its provider or not."""
+        prompt_tokens = self._walk.decision.prompt_tokens
+        if isinstance(answer, Whole):
+            return Usage(prompt_tokens, count_tokens(answer.text))
+        return self._passage.usage(prompt_tokens)
 
     async def _close(self) -> None:
         for running in list(self._running.values()):

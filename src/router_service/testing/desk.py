@@ -60,7 +60,10 @@ class Desk:
             entry.status = 404
             entry.end("refused: no such path")
             return web.json_response({"error": f"no such path: {request.path}"}, status=404)
-        except (ConnectionError, asyncio.CancelledError):
+        except ConnectionError:
+            entry.end("client closed")
+            return web.Response()  # for aiohttp, which finds nobody to send it to
+        except asyncio.CancelledError:
             entry.end("client closed")
             raise
 

@@ -127,8 +127,42 @@ class DeploymentStatus(_message.Message):
     cooldown_until_us: int
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., weight: _Optional[float] = ..., health: _Optional[_Union[Health, str]] = ..., in_flight: _Optional[int] = ..., outcomes: _Optional[int] = ..., success_rate: _Optional[float] = ..., ttft_p50_us: _Optional[int] = ..., ttft_p95_us: _Optional[int] = ..., cooldown_until_us: _Optional[int] = ...) -> None: ...
 
+class Purse(_message.Message):
+    __slots__ = ("spent_usd", "set_aside_usd", "limit_usd")
+    SPENT_USD_FIELD_NUMBER: _ClassVar[int]
+    SET_ASIDE_USD_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_USD_FIELD_NUMBER: _ClassVar[int]
+    spent_usd: float
+    set_aside_usd: float
+    limit_usd: float
+    def __init__(self, spent_usd: _Optional[float] = ..., set_aside_usd: _Optional[float] = ..., limit_usd: _Optional[float] = ...) -> None: ...
+
+class CallerSpending(_message.Message):
+    __slots__ = ("caller", "purse")
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    PURSE_FIELD_NUMBER: _ClassVar[int]
+    caller: str
+    purse: Purse
+    def __init__(self, caller: _Optional[str] = ..., purse: _Optional[_Union[Purse, _Mapping]] = ...) -> None: ...
+
+class CloudSpending(_message.Message):
+    __slots__ = ("day", "day_ends_us", "callers", "requests", "fallbacks_to_cloud", "fallback_limit")
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    DAY_ENDS_US_FIELD_NUMBER: _ClassVar[int]
+    CALLERS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    FALLBACKS_TO_CLOUD_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    day: Purse
+    day_ends_us: int
+    callers: _containers.RepeatedCompositeFieldContainer[CallerSpending]
+    requests: int
+    fallbacks_to_cloud: int
+    fallback_limit: float
+    def __init__(self, day: _Optional[_Union[Purse, _Mapping]] = ..., day_ends_us: _Optional[int] = ..., callers: _Optional[_Iterable[_Union[CallerSpending, _Mapping]]] = ..., requests: _Optional[int] = ..., fallbacks_to_cloud: _Optional[int] = ..., fallback_limit: _Optional[float] = ...) -> None: ...
+
 class GetStatusResponse(_message.Message):
-    __slots__ = ("instance", "version", "table_version", "started_us", "draining", "in_flight", "providers", "deployments")
+    __slots__ = ("instance", "version", "table_version", "started_us", "draining", "in_flight", "providers", "deployments", "spending")
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TABLE_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +171,7 @@ class GetStatusResponse(_message.Message):
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     PROVIDERS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
+    SPENDING_FIELD_NUMBER: _ClassVar[int]
     instance: str
     version: str
     table_version: str
@@ -145,7 +180,8 @@ class GetStatusResponse(_message.Message):
     in_flight: int
     providers: _containers.RepeatedCompositeFieldContainer[ProviderStatus]
     deployments: _containers.RepeatedCompositeFieldContainer[DeploymentStatus]
-    def __init__(self, instance: _Optional[str] = ..., version: _Optional[str] = ..., table_version: _Optional[str] = ..., started_us: _Optional[int] = ..., draining: bool = ..., in_flight: _Optional[int] = ..., providers: _Optional[_Iterable[_Union[ProviderStatus, _Mapping]]] = ..., deployments: _Optional[_Iterable[_Union[DeploymentStatus, _Mapping]]] = ...) -> None: ...
+    spending: CloudSpending
+    def __init__(self, instance: _Optional[str] = ..., version: _Optional[str] = ..., table_version: _Optional[str] = ..., started_us: _Optional[int] = ..., draining: bool = ..., in_flight: _Optional[int] = ..., providers: _Optional[_Iterable[_Union[ProviderStatus, _Mapping]]] = ..., deployments: _Optional[_Iterable[_Union[DeploymentStatus, _Mapping]]] = ..., spending: _Optional[_Union[CloudSpending, _Mapping]] = ...) -> None: ...
 
 class ReloadConfigRequest(_message.Message):
     __slots__ = ("dry_run", "rollback_to")

@@ -66,6 +66,8 @@ def test_top_level_members() -> None:
         ),
         ([{"role": "tool"}, {"role": "tool", "content": "a"}], {"role": "tool", "content": "a"}),
         ([{"content": None}, {"content": "a"}], {"role": "assistant", "content": "a"}),
+        ([{"role": None, "content": "a"}], {"role": "assistant", "content": "a"}),
+        ([{"role": "", "content": "a"}], {"role": "assistant", "content": "a"}),
         (
             [{"reasoning_content": "h"}, {"reasoning_content": "m", "reasoning": "x"}],
             {"role": "assistant", "content": "", "reasoning_content": "hm", "reasoning": "x"},

@@ -100,6 +100,8 @@ def test_metrics(body: bytes, expected: LoadSignals) -> None:
         (b"llamacpp:requests_processing +Inf", LoadSignals()),
         (b"llamacpp:requests_processing -1", LoadSignals()),
         (b"llamacpp:requests_processing 1e300", LoadSignals(running=1_000_000)),
+        (b"llamacpp:requests_processing 1" + b"0" * 400, LoadSignals()),
+        (b"llamacpp:requests_processing 1e308\n" * 2, LoadSignals(running=1_000_000)),
         (b"llamacpp:requests_processing 3 1700000000000", LoadSignals(running=3)),
         (b"llamacpp:requests_processing\t3", LoadSignals(running=3)),
         (b"vllm:kv_cache_usage_perc nan", LoadSignals()),

@@ -166,6 +166,11 @@ def test_whole_chat_with_a_tool_call() -> None:
     assert whole.finish_reason == "tool_calls"
 
 
+def test_an_answer_cut_by_a_content_filter_says_so() -> None:
+    whole, body = whole_of(Operation.CHAT, done("content_filter", content="a"))
+    assert whole.finish_reason == body["choices"][0]["finish_reason"] == "content_filter"
+
+
 def test_whole_completion() -> None:
     document = {"model": "m", "response": "Hi", "done": True, "done_reason": "stop"}
     whole, body = whole_of(Operation.COMPLETION, document)

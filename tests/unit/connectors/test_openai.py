@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from router_service.connectors.classify import implied_status, read_error
+from router_service.connectors.documents import MOST_TOKENS, usage_of
 from router_service.connectors.failures import Failures
 from router_service.connectors.openai import OpenAiDecoder, OpenAiProtocol, choices_wanted
 from router_service.errors import UpstreamError
@@ -162,9 +163,19 @@ def test_whole_embedding_and_completion() -> None:
     body = b'{"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 2, "total_tokens": 2}}'
     whole = protocol.whole(UpstreamCall(Operation.EMBEDDING, b"", "up", False, LIMITS), body)
     assert (whole.body, whole.usage) == (body, Usage(2, 0))
-    body = b'{"choices": [{"index": 1, "text": "b"}, {"index": 0, "text": "a"}]}'
+    body = (
+        b'{"choices": [{"index": 1, "text": "b", "finish_reason": "length"},'
+        b' {"index": 0, "text": "a", "finish_reason": "stop"}]}'
+    )
     whole = protocol.whole(UpstreamCall(Operation.COMPLETION, b"", "up", False, LIMITS), body)
-    assert (whole.body, whole.text, whole.finish_reason) == (body, "a", None)
+    assert (whole.body, whole.text, whole.finish_reason) == (body, "a", "stop")
+
+
+def test_a_whole_answer_says_that_each_of_its_choices_ended() -> None:
+    protocol = OpenAiProtocol(Failures("p"), lambda body, _: body)
+    body = b'{"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}, {"index": 1}]}'
+    with pytest.raises(ValueError, match="cut off"):
+        protocol.whole(UpstreamCall(Operation.COMPLETION, b"", "up", False, LIMITS), body)
 
 
 @pytest.mark.parametrize(
@@ -211,3 +222,8 @@ def test_wait_an_error_states(document: Any, wait: float | None) -> None:
 @pytest.mark.parametrize("document", [None, 7, [], {}, {"error": None}, {"choices": []}])
 def test_no_error(document: Any) -> None:
     assert read_error(document) is None
+
+
+def test_no_count_of_tokens_is_past_what_fits() -> None:
+    assert usage_of(10**400, 2**31) == Usage(MOST_TOKENS, MOST_TOKENS)
+    assert usage_of(-1, True) is None

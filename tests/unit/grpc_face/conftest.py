@@ -14,7 +14,7 @@ import pytest
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from router_service.errors import RouterError
+from router_service.errors import DeadlineExceeded, RouterError
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
 from router_service.serving.admission import Admission, Bounds, Place
@@ -183,6 +183,14 @@ STATUS: dict[str, Any] = {
             "n", "far", health="cooling_down", out_until_us=1_700_000_000_000_001
         ),
     },
+    "spending": {
+        "day": {"spent_usd": 4.5, "set_aside_usd": 0.25, "limit_usd": 5.0},
+        "day_ends_us": 1_700_006_400_000_000,
+        "callers": {
+            "billing": {"spent_usd": 4.5, "set_aside_usd": 0.25, "limit_usd": None},
+        },
+        "fallback": {"requests": 400, "to_cloud": 20, "limit": 0.1},
+    },
 }
 """What the request service says of a fleet that is not well."""
 
@@ -249,6 +257,8 @@ class FakeRequests:
     is_ready: bool = True
     error: BaseException | None = None
     """Raised by whatever is called."""
+    fails: bool = False
+    """Whatever is called fails, each time with an error of its own, and nothing is remembered."""
     break_with: BaseException | None = None
     """Raised by a stream after its first delta."""
     hang: bool = False
@@ -360,6 +370,8 @@ class FakeRequests:
         return self.is_ready
 
     def _see(self, what: Any) -> None:
+        if self.fails:
+            raise DeadlineExceeded("told to fail")
         self.seen.append(what)
         self.asked.set()
         if self.error is not None:

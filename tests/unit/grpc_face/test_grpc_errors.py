@@ -62,6 +62,7 @@ CASES = [
         "NO_ELIGIBLE_DEPLOYMENT",
     ),
     (errors.DecisionError("no_room", "?", {}), Code.RESOURCE_EXHAUSTED, "NO_ROOM"),
+    (errors.DecisionError("budget_spent", "?", {}), Code.RESOURCE_EXHAUSTED, "BUDGET_SPENT"),
     (upstream(OutcomeClass.SERVER_ERROR), Code.UNAVAILABLE, "UPSTREAM_ERROR"),
     (failed(OutcomeClass.UNREACHABLE), Code.UNAVAILABLE, "ALL_ATTEMPTS_FAILED"),
     (failed(OutcomeClass.INVALID_REQUEST), Code.INVALID_ARGUMENT, "ALL_ATTEMPTS_FAILED"),

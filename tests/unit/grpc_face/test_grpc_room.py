@@ -4,6 +4,9 @@ again."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -14,11 +17,12 @@ import pytest
 from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2
 
-from router_service.errors import Overloaded
+from router_service.errors import Draining, Overloaded, RouterError
 from router_service.faces.auth import Keys
-from router_service.faces.grpc import bind, create_grpc_server
-from router_service.serving.admission import Admission, Bounds
-from router_service.types import Arrival, Operation, Work
+from router_service.faces.grpc import answering, bind, create_grpc_server, early
+from router_service.faces.grpc.early import READERS, EarlyReading
+from router_service.serving.admission import Admission, Bounds, Place
+from router_service.types import Arrival, Incoming, Operation, RouteQuery, Work
 from router_service.v1 import admin_pb2, router_pb2, router_pb2_grpc
 
 GENERATE = router_pb2.GenerateRequest(model="m", prompt="hello")
@@ -183,9 +187,13 @@ async def test_a_caller_who_leaves_the_queue_gives_the_place_back(face: Any, req
     await first
 
 
-async def test_a_caller_who_stops_reading_is_given_up(requests: Any, config: Any) -> None:
+async def test_a_caller_who_stops_reading_is_given_up(
+    requests: Any, operations: Any, config: Any
+) -> None:
     requests.endless = True
-    server = create_grpc_server(requests, keys=Keys({}), config=config, write_timeout_s=0.2)
+    server = create_grpc_server(
+        requests, operations, keys=Keys({}), config=config, write_timeout_s=0.2
+    )
     port = bind(server, "127.0.0.1", 0)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -199,3 +207,124 @@ async def test_a_caller_who_stops_reading_is_given_up(requests: Any, config: Any
                 pass
         assert caught.value.code() is grpc.StatusCode.ABORTED
     await server.stop(None)
+
+
+async def test_a_refusal_that_nobody_reads_is_given_up(
+    face: Any, requests: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(answering, "_REFUSAL_TIMEOUT_S", 0.0)
+    requests.error = Overloaded("full", 1)
+    with caplog.at_level(logging.DEBUG), contextlib.suppress(grpc.aio.AioRpcError):
+        await face.router.Generate(GENERATE, timeout=1)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def alive() -> int:
+    kinds = (Incoming, RouteQuery, RouterError)
+    return sum(isinstance(thing, kinds) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("rpc", ["Generate", "Route"])
+async def test_what_failed_is_let_go_of_at_once(face: Any, requests: Any, rpc: str) -> None:
+    """Also while the collector of cycles does not run: it comes by too seldom for large bodies."""
+    requests.fails = True
+    request = GENERATE if rpc == "Generate" else ROUTE
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for _ in range(5):
+            await face.failure(getattr(face.router, rpc)(request))
+        assert alive() == before
+    finally:
+        gc.enable()
+
+
+# ── Reading early ───────────────────────────────────────────────────────────────────────────────
+
+
+def early_place(requests: Any) -> Place:
+    place: Place = requests.join(arrival_for(Work.CARRY_OUT))
+    return place
+
+
+async def one(request: router_pb2.GenerateRequest) -> AsyncIterator[router_pb2.GenerateRequest]:
+    yield request
+
+
+async def never() -> AsyncIterator[router_pb2.GenerateRequest]:
+    await asyncio.Event().wait()
+    yield GENERATE
+
+
+async def test_few_of_the_waiting_are_read_at_once_and_whoever_has_a_slot(requests: Any) -> None:
+    requests.admission = admission(queue=100)
+    running, reading = early_place(requests), EarlyReading()
+    slow = [
+        asyncio.create_task(reading.read(never(), early_place(requests))) for _ in range(READERS)
+    ]
+    await asyncio.sleep(0.01)
+    place = early_place(requests)
+    place.prefer("high")
+    asked = asyncio.create_task(reading.read(one(GENERATE), place))
+    await asyncio.sleep(0.01)
+    assert requests.admission.lanes[Work.CARRY_OUT].bytes_held == 0
+    running.leave()
+    async with asyncio.timeout(5):
+        assert await asked is GENERATE
+    place.leave()
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+    free = reading._seats  # a seat lost would be a wait without end, much later
+    assert free._value == READERS
+
+
+async def test_a_seat_goes_on_to_the_next(requests: Any) -> None:
+    requests.admission = admission(queue=100)
+    early_place(requests)
+    reading = EarlyReading()
+    places = [early_place(requests) for _ in range(3 * READERS)]
+    asked = [asyncio.create_task(reading.read(one(GENERATE), place)) for place in places]
+    lane = requests.admission.lanes[Work.CARRY_OUT]
+    await until(lambda: lane.bytes_held == len(places) * GENERATE.ByteSize())
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_past_its_bytes_nothing_more_is_read_early(
+    requests: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early, "MOST_BYTES", 1)
+    requests.admission = admission(queue=100)
+    running, reading = early_place(requests), EarlyReading()
+    places = [early_place(requests) for _ in range(2)]
+    lane = requests.admission.lanes[Work.CARRY_OUT]
+    first = asyncio.create_task(reading.read(one(GENERATE), places[0]))
+    await until(lambda: lane.bytes_held == GENERATE.ByteSize())
+    second = asyncio.create_task(reading.read(one(GENERATE), places[1]))
+    await asyncio.sleep(0.05)
+    assert lane.bytes_held == GENERATE.ByteSize()
+    running.leave()
+    await first
+    places[0].leave()
+    async with asyncio.timeout(5):
+        assert await second is GENERATE
+
+
+async def test_who_is_refused_while_waiting_for_a_seat_is_told(requests: Any) -> None:
+    requests.admission = admission(queue=100)
+    early_place(requests)
+    reading = EarlyReading()
+    slow = [
+        asyncio.create_task(reading.read(never(), early_place(requests))) for _ in range(READERS)
+    ]
+    asked = asyncio.create_task(reading.read(one(GENERATE), early_place(requests)))
+    await asyncio.sleep(0.01)
+    requests.admission.lanes[Work.CARRY_OUT].refuse_waiting(Draining("stopping"))
+    with pytest.raises(Draining):
+        await asked
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)

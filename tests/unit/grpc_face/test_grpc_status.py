@@ -126,3 +126,24 @@ async def test_deployments_where_asked_for(face: Any) -> None:
 async def test_a_key_is_asked_for(face: Any) -> None:
     code, _, _, _ = await face.failure(face.admin.GetStatus(admin_pb2.GetStatusRequest()))
     assert code is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_what_the_budgets_hold(face: Any) -> None:
+    spending = (await status(face)).spending
+    purse = admin_pb2.Purse(spent_usd=4.5, set_aside_usd=0.25)
+    assert spending == admin_pb2.CloudSpending(
+        day=admin_pb2.Purse(spent_usd=4.5, set_aside_usd=0.25, limit_usd=5.0),
+        day_ends_us=1_700_006_400_000_000,
+        callers=[admin_pb2.CallerSpending(caller="billing", purse=purse)],
+        requests=400,
+        fallbacks_to_cloud=20,
+        fallback_limit=0.1,
+    )
+
+
+async def test_without_budgets_there_is_no_spending(
+    face: Any, requests: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = requests.status() | {"spending": None}
+    monkeypatch.setattr(requests, "status", lambda: figures)
+    assert not (await status(face)).HasField("spending")

@@ -63,6 +63,7 @@ PATH = "/v1/chat/completions"
             "no_eligible_deployment",
         ),
         (DecisionError("no_room", "no", {}), 429, "rate_limit_error", "no_room"),
+        (DecisionError("budget_spent", "no", {}), 429, "rate_limit_error", "budget_spent"),
         (ConfigRejected("no", ()), 500, "server_error", "config_rejected"),
         (RouterError("no"), 500, "server_error", "internal_error"),
     ],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import struct
 
 import aiohttp
 import pytest
@@ -112,6 +114,29 @@ async def test_a_client_that_leaves_closes_the_stream(face: Face) -> None:
     response.close()
     async with asyncio.timeout(10):
         await face.service.closed.wait()
+
+
+async def test_a_client_that_leaves_between_two_events_is_not_logged(
+    face: Face, caplog: pytest.LogCaptureFixture
+) -> None:
+    more = asyncio.Event()
+    face.service.stream(opened(), delta("a"), more, *[delta("b")] * 9, finished())
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", face.port))
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}"
+        await loop.sock_sendall(client, head.encode())
+        received = b""
+        while b'"a"' not in received:
+            received += await loop.sock_recv(client, 65_536)
+        # A reset at once, and the next events before the server's loop can have noticed it.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    more.set()
+    async with asyncio.timeout(10):
+        await face.service.closed.wait()
+    await face.client.get("/health")
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 async def test_a_client_that_leaves_before_the_answer_cancels_the_request(face: Face) -> None:

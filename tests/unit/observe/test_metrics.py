@@ -212,6 +212,13 @@ def test_lost_lines_are_read_when_scraped() -> None:
     assert value(metrics, "router_log_lines_dropped_total") == 7
 
 
+def test_tasks_are_counted_when_scraped() -> None:
+    tasks = [3]
+    metrics = Metrics(tasks=lambda: tasks[0])
+    tasks[0] = 4
+    assert value(metrics, "router_tasks") == 4
+
+
 def test_rendering_gives_the_exposition_format(metrics: Metrics, make_record: MakeRecord) -> None:
     metrics.request_finished(make_record())
     text, content_type = metrics.render()

@@ -21,7 +21,7 @@ class Fleet:
 
     def status(self) -> StatusFigures:
         self.asked += 1
-        return {"providers": self.providers}
+        return {"providers": self.providers, "spending": None}
 
 
 @pytest.fixture

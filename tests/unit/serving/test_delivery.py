@@ -174,6 +174,62 @@ async def test_the_stream_stays_one_stream() -> None:
     }
 
 
+async def test_an_end_that_comes_with_repeated_text_is_passed_on() -> None:
+    house = house_with({"stream_break": "continue"})
+    house.one.plays(playing("one", " two", end=BROKEN))
+    choices = [{"index": 0, "delta": {"content": " two"}, "finish_reason": "stop"}]
+    last = Delta(json.dumps({"choices": choices}).encode(), " two", content=True)
+    house.two.plays([Started(200), delta("one"), last, finished()])
+    items = await read(house)
+    assert text_of(items) == "one two"
+    end = items[-2]
+    assert isinstance(end, Delta)
+    assert json.loads(end.raw)["choices"] == [
+        {"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}
+    ]
+
+
+async def test_what_is_no_text_is_not_lost_after_a_splice() -> None:
+    house = house_with({"stream_break": "continue"}, prefill=True)
+    house.one.plays(playing("one", end=BROKEN))
+    refusal = Delta(b'{"choices":[{"index":0,"delta":{"refusal":"I cannot"}}]}', "", content=True)
+    house.two.plays([Started(200), refusal, finished()])
+    items = await read(house)
+    said = items[-2]
+    assert isinstance(said, Delta)
+    assert json.loads(said.raw)["choices"][0]["delta"] == {"refusal": "I cannot"}
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b'"logprobs":NaN',
+        b'"usage":{"prompt_tokens":"9","completion_tokens":[2]}',
+        b'"half":"\\ud83d"',
+        b'"half":"\xed\xa0\xbd"',
+    ],
+)
+async def test_odd_chunks_are_spliced_too(member: bytes) -> None:
+    house = house_with({"stream_break": "continue"}, prefill=True)
+    odd = b'{"choices":[{"index":0,"delta":{"content":" two"}}],' + member + b"}"
+    house.one.plays([Started(200), Delta(b'{"id":"\\ud83d"}', "one", content=True), *BROKEN])
+    house.two.plays([Started(200), Delta(odd, " two", content=True), finished()])
+    items = await read(house)
+    spliced = items[-2]
+    assert isinstance(spliced, Delta)
+    assert json.loads(spliced.raw)["id"] == "\ud83d"
+
+
+async def test_a_chunk_that_cannot_be_joined_is_told_as_a_break() -> None:
+    house = house_with({"stream_break": "continue"}, prefill=True)
+    endless = b'{"choices":[{"index":0,"delta":{"content":" two"}}],"logprob":-1e999}'
+    house.one.plays(playing("one", end=BROKEN))
+    house.two.plays([Started(200), Delta(endless, " two", content=True), finished()])
+    with pytest.raises(StreamBroken):
+        await read(house)
+    assert house.idle()
+
+
 async def test_a_deployment_that_breaks_in_its_turn_is_told_as_a_break() -> None:
     house = house_with({"stream_break": "continue"}, prefill=True)
     house.one.plays(playing("one", end=BROKEN))

@@ -1,6 +1,7 @@
 //! From the sections of a config to one table. Stages run in the order in which names come into being:
 //! settings, providers, capabilities, models, then the rules and chains that refer to them.
 
+mod budgets;
 mod capabilities;
 mod chains;
 mod exact;
@@ -79,6 +80,7 @@ pub fn compile(
     sizes::compile(&mut draft, &document.model_size_routing);
     rules::compile(&mut draft, document);
     experiments::compile(&mut draft, document);
+    budgets::compile(&mut draft, &document.budgets);
     draft.finish()
 }
 
@@ -87,6 +89,7 @@ impl Draft {
         if self.report.has_errors() {
             return Err(self.report.into_diagnostics());
         }
+        pools::locate(&mut self.table);
         self.table.condition_headers.sort();
         self.table.condition_headers.dedup();
         self.table.warnings = self.report.into_diagnostics();
@@ -146,6 +149,7 @@ fn empty_table(version: String) -> Table {
         experiments: Arena::default(),
         query_classes: None,
         settings: Settings::default(),
+        budgets: None,
         condition_headers: Vec::new(),
         warnings: Vec::new(),
     }

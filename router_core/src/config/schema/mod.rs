@@ -20,8 +20,8 @@ use experiments::{ExperimentEntry, QueryClassesEntry};
 use fleet::{ExactEntry, ModelEntry, ProviderEntry};
 use rules::{CapabilityEntry, MetadataEntry, PatternEntry, PoolEntry, RedundancyEntry, SizeEntry};
 use settings::{
-    ErrorBasedRouting, FirstRequestRouting, Metadata, RateLimitedFallback, RouterSettings,
-    UnknownModel, UsageBased,
+    BudgetsEntry, ErrorBasedRouting, FirstRequestRouting, Metadata, RateLimitedFallback,
+    RouterSettings, UnknownModel, UsageBased,
 };
 
 /// Keys of older files that may stand in any object and that nothing reads.
@@ -75,6 +75,8 @@ pub struct Document {
     pub error_based_routing: ErrorBasedRouting,
     pub first_request_routing: FirstRequestRouting,
     pub usage_based: UsageBased,
+    /// Limits on spending in the cloud.
+    pub budgets: BudgetsEntry,
     /// Named A/B tests between models.
     pub experiments: Entries<ExperimentEntry>,
     /// How the queries of POST /v1/generate are classified, and which experiment serves them.

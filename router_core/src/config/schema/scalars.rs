@@ -7,6 +7,7 @@ use schemars::{json_schema, JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
 use crate::facts::Features;
+use crate::price::Usd;
 use crate::strategy::Strategy;
 
 /// Longest time a config may name: a year.
@@ -92,6 +93,32 @@ impl JsonSchema for Milliseconds {
             "minimum": 0,
             "maximum": u64::from(MAX_SECONDS) * 1_000,
             "x-unit": "milliseconds"
+        })
+    }
+}
+
+/// An amount of money in US dollars.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Dollars(f64);
+
+impl Dollars {
+    #[must_use]
+    pub fn usd(self) -> Usd {
+        Usd::of_dollars(self.0)
+    }
+}
+
+impl JsonSchema for Dollars {
+    fn schema_name() -> Cow<'static, str> {
+        "Dollars".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1_000_000_000,
+            "x-unit": "US dollars"
         })
     }
 }

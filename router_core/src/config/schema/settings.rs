@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::chains::FallbackEntry;
 use super::containers::{Entries, Items};
-use super::scalars::{Deadline, Milliseconds, Seconds, StrategyName, Weight};
+use super::scalars::{Deadline, Dollars, Milliseconds, Seconds, StrategyName, Weight};
 use crate::delivery::{Commit, StreamBreak};
 
 /// What happens to a name that no rule knows.
@@ -169,6 +169,27 @@ pub struct FactorShares {
     pub latency: Option<Weight>,
     pub success_rate: Option<Weight>,
     pub cost: Option<Weight>,
+}
+
+/// Limits on what requests may cost in the cloud, and on how many may fall back to it. Days are UTC.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(default)]
+pub struct BudgetsEntry {
+    /// For all requests together. Default: no limit.
+    pub cloud_usd_per_day: Option<Dollars>,
+    /// For each caller, by the name its API key has. Default: no limit.
+    pub cloud_usd_per_day_per_caller: Option<Dollars>,
+    /// Other limits for single callers, by name.
+    pub callers: Entries<Dollars>,
+    /// Most of the last ten minutes' requests, 0 to 1, that fallback and overflow may take to the
+    /// cloud; ten are always allowed, unless it is 0. Default: no limit.
+    #[schemars(range(min = 0, max = 1))]
+    pub cloud_fallback_share: Option<f64>,
+    /// Tokens an answer is expected to have at most where its request sets no limit to it. Default:
+    /// 1000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub assumed_answer_tokens: Option<u32>,
 }
 
 /// Notes for people; nothing is read from here.

@@ -1,5 +1,6 @@
 //! What a config means and what is wrong with one.
 
+mod budgets;
 mod experiments;
 mod mistakes;
 mod reference;

@@ -4,7 +4,6 @@ error turned into a status, so that no call is left without one."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -20,7 +19,8 @@ from router_service.faces.grpc.caller import (
     headers_of,
     identify,
 )
-from router_service.faces.grpc.errors import failure_of, status
+from router_service.faces.grpc.early import EarlyReading, read_held
+from router_service.faces.grpc.errors import Failure, failure_of, status
 from router_service.faces.grpc.readable import read_one
 from router_service.faces.grpc.requests import FACE
 from router_service.faces.request_id import request_id_of
@@ -38,6 +38,7 @@ class Servicer(Protocol):
 
     keys: Keys
     requests: RequestService
+    early: EarlyReading
 
 
 Handler = Callable[[Any, Any, Context], Awaitable[Any]]
@@ -70,8 +71,8 @@ def answering(method: Method) -> Handler:
 def entering(work: Work) -> Callable[[Method], Handler]:
     """Makes a handler of a method whose request has to have a slot.
 
-    The place is taken before the request is read; while it waits, the request is read, since it may
-    name a priority. A RouteStream gets its slot first and reads for itself.
+    The place is taken before the request is read. Decisions do not wait, and a RouteStream reads
+    for itself.
     """
 
     def decorate(method: Method) -> Handler:
@@ -80,9 +81,10 @@ def entering(work: Work) -> Callable[[Method], Handler]:
         ) -> Any:
             async def read(place: Place) -> tuple[Any, Caller]:
                 request = messages
-                if work is not Work.DECIDE_STREAM:
-                    request = await _read_held(messages, place, work)
-                await place.turn()
+                if work is Work.CARRY_OUT:
+                    request = await self.early.read(messages, place)
+                elif work is Work.DECIDE:
+                    request = await read_held(messages, place)
                 return request, replace(caller, queued_s=place.queued_s)
 
             async with entered(self.requests, _arrival(caller, work), read) as handed_in:
@@ -91,16 +93,6 @@ def entering(work: Work) -> Callable[[Method], Handler]:
         return _answering(method, enter_first)
 
     return decorate
-
-
-async def _read_held(messages: AsyncIterator[Any], place: Place, work: Work) -> Any:
-    request = await read_one(messages)
-    place.hold(request.ByteSize())
-    if work is Work.CARRY_OUT:
-        generate = getattr(request, "generate", request)
-        if priority := generate.attributes.priority:
-            place.prefer(priority)
-    return request
 
 
 def _answering(method: Method, inner: Method) -> Handler:
@@ -114,23 +106,32 @@ def _answering(method: Method, inner: Method) -> Handler:
         except BaseException as error:
             if not ours_to_answer(error):
                 raise
-            await _refuse(context, error, request_id)
-        context.set_trailing_metadata(((REQUEST_ID, request_id),))
-        return reply
+            failure = failure_of(error, request_id)
+        else:
+            context.set_trailing_metadata(((REQUEST_ID, request_id),))
+            return reply
+        # The library keeps an abort's exception in a cycle, and all that hangs on it until the
+        # collector comes by. The request must not hang there: the error is gone by here, and what
+        # it was read from goes now.
+        del messages
+        return await _refuse(context, failure, request_id)
 
     return handler
 
 
-async def _refuse(context: Context, error: BaseException, request_id: str) -> NoReturn:
-    told = status(failure_of(error, request_id), request_id)
+async def _refuse(context: Context, failure: Failure, request_id: str) -> NoReturn:
+    told = status(failure, request_id)
     trailing = (
         (REQUEST_ID, request_id),
         ("grpc-status-details-bin", told.SerializeToString()),
     )
-    # The status of a caller that has stopped reading waits behind what was written before it.
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
             await context.abort(_STATUS_CODES[told.code], told.message, trailing)
+    except (TimeoutError, grpc.aio.InternalError):
+        # A caller that has stopped reading cannot be told, nor one whose deadline has just ended
+        # the call; any other exception would be logged as a fault.
+        raise asyncio.CancelledError from None
     raise grpc.aio.AbortError
 
 

@@ -38,6 +38,7 @@ _DECISION_CODES = {
     "context_length_exceeded": code_pb2.INVALID_ARGUMENT,
     "no_eligible_deployment": code_pb2.FAILED_PRECONDITION,
     "no_room": code_pb2.RESOURCE_EXHAUSTED,
+    "budget_spent": code_pb2.RESOURCE_EXHAUSTED,
 }
 
 _FIELDS = {

@@ -37,6 +37,7 @@ def status(figures: Mapping[str, Any], *, with_deployments: bool) -> admin_pb2.G
         in_flight=figures["in_flight"],
         providers=[provider(name, one) for name, one in figures["providers"].items()],
         deployments=_deployments(figures) if with_deployments else (),
+        spending=_spending(figures["spending"]),
     )
 
 
@@ -102,6 +103,24 @@ def _shares(figures: Mapping[str, Any]) -> dict[str, float]:
         name: weight / totals[every[name]["model"] or name] if weight else 0.0
         for name, weight in weights.items()
     }
+
+
+def _spending(figures: Mapping[str, Any] | None) -> admin_pb2.CloudSpending | None:
+    if figures is None:
+        return None
+    callers = figures["callers"].items()
+    fallback = figures["fallback"]
+    return admin_pb2.CloudSpending(
+        day=admin_pb2.Purse(**figures["day"]),
+        day_ends_us=figures["day_ends_us"],
+        callers=[
+            admin_pb2.CallerSpending(caller=name, purse=admin_pb2.Purse(**purse))
+            for name, purse in callers
+        ],
+        requests=fallback["requests"],
+        fallbacks_to_cloud=fallback["to_cloud"],
+        fallback_limit=fallback["limit"],
+    )
 
 
 def _cools_down(figures: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from router_service.faces.auth import Keys
 from router_service.faces.grpc import body, limits, replies, requests
 from router_service.faces.grpc.answering import answering, entering, ours_to_answer
 from router_service.faces.grpc.caller import Caller, Context
+from router_service.faces.grpc.early import EarlyReading
 from router_service.faces.grpc.errors import failure_of, item_error
 from router_service.faces.grpc.health import until_draining
 from router_service.faces.grpc.readable import refuse_unreadable
@@ -27,6 +28,7 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
 
     def __init__(self, requests: RequestService, keys: Keys, write_timeout_s: float) -> None:
         self.keys = keys
+        self.early = EarlyReading()
         self._write_timeout_s = write_timeout_s
         self.requests = requests
         self._write = replies.DecisionWriter(requests)

@@ -86,7 +86,7 @@ def _guarded(endpoint: Endpoint, keys: Keys) -> Handler:
             raise
         except BaseException as error:  # a panic of the core is no Exception, yet needs an answer
             if isinstance(error, ConnectionError) and _client_is_gone(request):
-                raise
+                return web.Response()  # to nobody; an exception would be logged as a fault
             logger.exception("request %s: failed unexpectedly", request_id)
             response = _refusal(internal_error(request_id))
         if not response.prepared:

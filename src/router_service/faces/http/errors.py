@@ -30,6 +30,7 @@ _KIND: dict[str, tuple[int, str]] = {
     "body_too_large": (413, "invalid_request_error"),
     "overloaded": (429, "rate_limit_error"),
     "no_room": (429, "rate_limit_error"),
+    "budget_spent": (429, "rate_limit_error"),
     "upstream_rate_limited": (429, "rate_limit_error"),
     "internal_error": (500, "server_error"),
     "upstream_error": (502, "upstream_error"),

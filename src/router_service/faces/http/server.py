@@ -17,6 +17,8 @@ _protocol_logger = logging.getLogger(f"{__name__}.protocol")
 
 _BACKLOG = 1024
 _KEEPALIVE_S = 75.0
+_READ_BYTES = 64 * 1024
+"""About half of what a connection buffers of a body that nobody reads yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ async def start_http(
         access_log=None,
         handler_cancellation=True,
         keepalive_timeout=_KEEPALIVE_S,
+        read_bufsize=_READ_BYTES,
         shutdown_timeout=drain_timeout_s,
         logger=_protocol_logger,
     )

@@ -45,6 +45,11 @@ class Admission:
         return self.lanes[Work.CARRY_OUT].running
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot to be carried out."""
+        return self.lanes[Work.CARRY_OUT].waiting
+
+    @property
     def draining(self) -> bool:
         return self._draining
 

@@ -112,6 +112,23 @@ async def test_another_callers_flood_makes_no_deadline_impossible() -> None:
 
 
 @jumping
+async def test_those_of_higher_priority_count_in_the_estimate_as_far_as_they_go_first() -> None:
+    scene = Scene(lane(slots=1))
+    await measured(scene, 1)
+    await scene.come("runs")
+    for number in range(5):
+        await scene.come(f"high {number}", priority="high")
+    with pytest.raises(Overloaded) as refused:
+        await scene.come("hasty", timeout_s=5.5)
+    assert refused.value.retry_after_s == 6
+    for number in range(5, 50):
+        await scene.come(f"high {number}", priority="high")
+    await scene.come("patient", timeout_s=9.5)
+    await scene.over()
+    assert scene.started.index("patient") == 2 + 8
+
+
+@jumping
 async def test_retry_after_is_the_time_the_queue_takes() -> None:
     scene = Scene(lane(slots=2, queue=3))
     await measured(scene, 10)

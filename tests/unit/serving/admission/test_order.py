@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from router_service.errors import Overloaded
 from router_service.serving.admission.queue import KEPT, PASSED_OVER
 
-from .clock import jumping
+from .clock import jumping, turn
 from .requests import Scene, arrival, lane
 
 
@@ -55,17 +57,34 @@ async def test_high_before_normal_before_low() -> None:
     assert scene.started == ["first", "high", "loud", "unsaid", "unknown", "low"]
 
 
+async def flooded(scene: Scene) -> None:
+    for number in range(30):
+        await scene.come(f"high {number}", priority="high")
+
+
 @jumping
 async def test_a_flood_of_high_priority_lets_the_others_through_now_and_then() -> None:
     scene = await busy()
     await scene.come("low", priority="low")
-    await scene.come("normal")
-    for number in range(30):
-        await scene.come(f"high {number}", priority="high")
+    for name in ("normal 0", "normal 1"):
+        await scene.come(name)
+    await flooded(scene)
     await scene.over()
-    places = {name: scene.started.index(name) for name in ("normal", "low")}
-    assert places["normal"] == 1 + PASSED_OVER
-    assert places["low"] == 2 + PASSED_OVER
+    places = [scene.started.index(name) for name in ("normal 0", "low", "normal 1")]
+    assert places == [1 + PASSED_OVER, 2 + PASSED_OVER, 1 + 2 * PASSED_OVER + 2]
+
+
+@jumping
+async def test_who_left_after_being_passed_over_leaves_no_turn_behind() -> None:
+    scene = await busy()
+    await scene.come("gone", priority="low")
+    await flooded(scene)
+    await asyncio.sleep(PASSED_OVER + 0.5)
+    scene.tasks["gone"].cancel()
+    await turn()
+    await scene.come("new", priority="low")
+    await scene.over()
+    assert scene.started.index("new") == 1 + 2 * PASSED_OVER
 
 
 @jumping
@@ -98,6 +117,17 @@ async def test_a_full_queue_takes_a_caller_with_less_for_the_last_of_the_one_wit
         await scene.come("b2", "bob")
     await scene.over()
     assert scene.started == ["first", "a0", "b0", "a1", "b1"]
+
+
+@jumping
+async def test_nobody_gives_way_where_that_would_only_swap_two_callers() -> None:
+    scene = await busy(queue=5)
+    for name, caller in (("a0", "ann"), ("a1", "ann"), ("a2", "ann"), ("b0", "bob"), ("b1", "bob")):
+        await scene.come(name, caller)
+    with pytest.raises(Overloaded):
+        await scene.come("b2", "bob")
+    await scene.over()
+    assert not scene.refused
 
 
 @jumping
