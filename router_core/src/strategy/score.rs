@@ -17,35 +17,43 @@ pub fn by_score(class: &mut [Entry], margin: f64, chance: &mut Chance<'_>) -> Dr
     // Where the order starts among equals is chance, so that the second place is not always the same.
     let start = chance.rng.below(among);
     let scope = chance.scope;
+    let least = class.iter().map(|entry| entry.score).fold(0.0, f64::max) - margin;
     let (before, from) = class.split_at(start);
     let turns = from.iter().chain(before).zip(0_u32..);
-    let key = |(entry, turn): (&Entry, u32)| {
-        let last = u64::from(entry.preference) << 56 | place(entry, scope) << 32 | u64::from(turn);
-        (tie(entry, scope), descending(entry.score), last)
-    };
-    let mut keys: Vec<(u64, u64, u64)> = turns.map(key).collect();
-    let index = |(_, _, last): &(u64, u64, u64)| (start + (last & TURN) as usize) % among;
+    let mut keys: Vec<u128> =
+        turns.map(|(entry, turn)| key(entry, entry.score >= least, scope, turn)).collect();
+    let index = |key: &u128| (start + (key & TURN) as usize) % among;
 
-    let best = keys.iter().map(|(_, score, _)| *score).min().unwrap_or(0);
-    let least = descending(f64::from_bits(!best) - margin);
-    let mut first = u64::MAX;
-    for (ties, score, _) in &mut keys {
-        if *score > least {
-            *ties = u64::MAX;
-        }
-        first = first.min(*ties);
-    }
-    let equals: Vec<usize> = keys.iter().filter(|(ties, ..)| *ties == first).map(index).collect();
+    let first = keys.iter().min().map(|key| key >> TIE);
+    let equal = |key: u128| Some(key >> TIE) == first;
+    let equals: Vec<usize> = keys.iter().filter(|key| equal(**key)).map(index).collect();
     let (nth, drawn) = chance.decide(class, &equals);
-    if let Some((ties, score, _)) = keys.iter_mut().filter(|(ties, ..)| *ties == first).nth(nth) {
-        (*ties, *score) = (0, 0);
+    if let Some(chosen) = keys.iter_mut().filter(|key| equal(**key)).nth(nth) {
+        // No other key is as small: none has a score's part of 0.
+        *chosen &= TURN;
     }
     put_first(class, &mut keys, index);
     drawn
 }
 
-/// The bits of the turn in the last part of a key.
-const TURN: u64 = u32::MAX as u64;
+/// Bits of a key, from the lowest: the turn, then of one near the best the score and above it the tie;
+/// of any other what decides between equal scores, the score, and the highest bit of all.
+const TURN: u128 = (1 << 24) - 1;
+const SCORE: u32 = 24;
+const TIE: u32 = 24 + 62;
+const SCORE_OF_OTHERS: u32 = 24 + 32;
+const OTHERS: u128 = 1 << 127;
+
+/// What the place of an entry follows from, the smallest first, in one number: to compare many is most
+/// of the work. `turn` tells entries apart that are alike.
+fn key(entry: &Entry, is_near: bool, scope: Scope, turn: u32) -> u128 {
+    let by_score = u128::from(descending(entry.score));
+    let turn = TURN & u128::from(turn);
+    if is_near {
+        return u128::from(tie(entry, scope)) << TIE | by_score << SCORE | turn;
+    }
+    OTHERS | by_score << SCORE_OF_OTHERS | u128::from(given(entry, scope)) << SCORE | turn
+}
 
 /// Brings the entries of the smallest keys to the first places, in order. `index` is where the entry
 /// of a key stands.
@@ -85,31 +93,30 @@ fn origin(origins: &[usize], place: usize) -> usize {
     origin
 }
 
-/// Sorts larger scores first; the bits of floats from 0 up are in the order of their values.
-pub fn descending(score: f64) -> u64 {
-    !score.max(0.0).to_bits()
+/// Smaller for larger scores of 0…1, above 0 and in 62 bits; the bits of floats from 0 up are in the
+/// order of their values.
+fn descending(score: f64) -> u64 {
+    const LARGEST: u64 = (1 << 62) - 1;
+    LARGEST - score.clamp(0.0, 1.0).to_bits()
 }
 
-/// The place in the order given, where that decides, in 24 bits.
-fn place(entry: &Entry, scope: Scope) -> u64 {
+/// Preference, then the place in the order given where that decides, in 32 bits.
+fn given(entry: &Entry, scope: Scope) -> u64 {
     const LAST: u64 = (1 << 24) - 1;
-    match scope {
+    let place = match scope {
         Scope::Member => LAST.min(entry.member as u64),
         Scope::All | Scope::Measured => 0,
-    }
+    };
+    u64::from(entry.preference) << 24 | place
 }
 
 /// What decides between entries of about the same score before chance does, the most weighty bits
 /// first: what is measured (where the order given does not decide), preference, the order given,
-/// what is loaded, what is measured.
+/// what is loaded, what is measured. In 35 bits.
 fn tie(entry: &Entry, scope: Scope) -> u64 {
     let unproven = u64::from(entry.unproven);
     let unproven_first = if scope == Scope::Member { 0 } else { unproven };
-    unproven_first << 63
-        | u64::from(entry.preference) << 48
-        | place(entry, scope) << 2
-        | u64::from(entry.cold) << 1
-        | unproven
+    unproven_first << 34 | given(entry, scope) << 2 | u64::from(entry.cold) << 1 | unproven
 }
 
 /// Gives a small share of traffic to candidates that would get none and so never be measured, or

@@ -1,7 +1,7 @@
 //! `simple_shuffle`: independent weighted draws without replacement. The probability of the first is
 //! its weight over the sum of weights.
 
-use super::score::{descending, put_first};
+use super::score::put_first;
 use super::{Basis, Chance, Drawn, Entry};
 use crate::rendezvous::ln;
 
@@ -16,7 +16,7 @@ pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
     let all: Vec<usize> = (0..class.len()).collect();
     let key = |index: usize| {
         let uniform = 1.0 - chance.rng.unit();
-        class.get(index).map(|entry| (!descending(-ln(uniform) / entry.weight), index))
+        class.get(index).map(|entry| ((ln(uniform).abs() / entry.weight).to_bits(), index))
     };
     let mut keys: Vec<(u64, usize)> = all.iter().copied().filter_map(key).collect();
     let decided = chance.session.is_some().then(|| chance.decide(class, &all));
