@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::facts::{Facts, Features};
 use crate::price::{Price, Usd};
-use crate::table::{DeploymentId, Location, Provider};
+use crate::table::{DeploymentId, Provider};
 
 /// Who asks where nobody says so.
 const ANONYMOUS: &str = "anonymous";
@@ -149,7 +149,7 @@ impl Allowance {
     /// What stands between the request and a deployment, if anything does.
     #[must_use]
     pub fn refuse(&self, provider: &Provider, deployment: DeploymentId) -> Option<Shortfall> {
-        if provider.location == Location::Local {
+        if !provider.is_in_cloud() {
             return None;
         }
         let closed = self.fallback_closed.filter(|_| self.home.is_away(deployment));

@@ -55,7 +55,7 @@ impl Decision {
 
     #[must_use]
     pub fn provider_id(&self, id: DeploymentId) -> &str {
-        &self.table.providers.get(self.table.deployments.get(id).provider).id
+        &self.table.provider_of(id).id
     }
 
     /// An alias stands for its model; without a name, the chosen model is what was asked for.

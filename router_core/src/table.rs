@@ -129,6 +129,13 @@ pub struct Provider {
     pub passthrough: DeploymentId,
 }
 
+impl Provider {
+    #[must_use]
+    pub fn is_in_cloud(&self) -> bool {
+        self.location == Location::Cloud
+    }
+}
+
 /// Time limits of one attempt, microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptLimits {
@@ -289,8 +296,6 @@ pub struct Pool {
     pub name: String,
     pub strategy: Strategy,
     pub members: Vec<Member>,
-    /// By member: whether all its deployments are in the cloud.
-    pub cloud: Vec<bool>,
     pub parameters: StrategyParameters,
     pub fallback: Vec<ChainStep>,
     pub delivery: Delivery,
@@ -408,6 +413,12 @@ impl Table {
             Target::Model(model) => &self.models.get(*model).deployments,
             Target::Deployment(deployment) => std::slice::from_ref(deployment),
         }
+    }
+
+    /// Where a deployment is.
+    #[must_use]
+    pub fn provider_of(&self, deployment: DeploymentId) -> &Provider {
+        self.providers.get(self.deployments.get(deployment).provider)
     }
 
     /// The largest token count any rule can tell apart: counting further changes no decision.

@@ -1,10 +1,10 @@
 //! What the budgets on cloud spending do to a finished choice: with no room for fallback, nothing in the
 //! cloud follows the first hop; and the caller is told why the cloud is not used.
 
-use super::{Choice, Note};
+use super::{Choice, Hop, Note};
 use crate::allowance::{Allowance, Home, Shortfall};
 use crate::eligibility::Skip;
-use crate::table::{DeploymentId, Location, Table};
+use crate::table::Table;
 
 impl Choice {
     pub(super) fn keep_within(&mut self, allowance: &Allowance, table: &Table) {
@@ -13,16 +13,11 @@ impl Choice {
             Skip::BudgetSpent(shortfall) => Some(*shortfall),
             _ => None,
         });
-        let cloud = |id: DeploymentId| {
-            let provider = table.deployments.get(id).provider;
-            table.providers.get(provider).location == Location::Cloud
-        };
+        let cloud = |hop: &Hop| table.provider_of(hop.deployment).is_in_cloud();
         let note = match shortfall {
             Some(shortfall @ Shortfall::Fallback { .. }) => Note::FallbackStaysLocal(shortfall),
             // Where another one in the cloud can be paid for, the skip alone tells it.
-            Some(shortfall) if !self.plan.iter().any(|hop| cloud(hop.deployment)) => {
-                Note::StaysLocal(shortfall)
-            }
+            Some(shortfall) if !self.plan.iter().any(cloud) => Note::StaysLocal(shortfall),
             _ => return,
         };
         self.notes.push(note);
@@ -37,8 +32,7 @@ impl Choice {
         let begun = Allowance { home: Home::On(first), ..*allowance };
         let skipped = &mut self.skipped;
         self.plan.retain(|hop| {
-            let provider = table.providers.get(table.deployments.get(hop.deployment).provider);
-            let shortfall = begun.refuse(provider, hop.deployment);
+            let shortfall = begun.refuse(table.provider_of(hop.deployment), hop.deployment);
             skipped.extend(shortfall.map(|short| (hop.deployment, Skip::BudgetSpent(short))));
             shortfall.is_none()
         });

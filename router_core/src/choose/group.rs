@@ -2,10 +2,11 @@
 //! a pool, or those of a capability where the strategy compares deployments.
 
 use super::scene::{Candidate, Scene};
-use crate::complexity::Band;
 use crate::state::Charge;
 use crate::strategy::{adaptive_weighted, quality_based, Entry, Scope, Strategy};
-use crate::table::{Capability, CapabilityId, ModelId, Pool, PoolId, StrategyParameters};
+use crate::table::{
+    Capability, CapabilityId, DeploymentId, Member, ModelId, Pool, PoolId, StrategyParameters,
+};
 use crate::view::{ShareGroup, View};
 
 /// How a group is judged and ordered.
@@ -53,7 +54,7 @@ impl<'g> Group<'g> {
     ) -> Self {
         let overflows = scene.local_saturated(id);
         let ranks = match strategy {
-            Strategy::AdaptiveWeighted => ranks(scene.band, pool, overflows, candidates),
+            Strategy::AdaptiveWeighted => ranks(scene, pool, overflows, candidates),
             _ => Vec::new(),
         };
         Self {
@@ -110,16 +111,26 @@ impl<'g> Group<'g> {
     }
 }
 
-fn ranks(band: Band, pool: &Pool, local_saturated: bool, candidates: &[Candidate]) -> Vec<u8> {
-    let member = |cloud: &bool| adaptive_weighted::Member { cloud: *cloud, condition: None };
-    let mut members: Vec<_> = pool.cloud.iter().map(member).collect();
+fn ranks<V: View>(
+    scene: &Scene<'_, V>,
+    pool: &Pool,
+    local_saturated: bool,
+    candidates: &[Candidate],
+) -> Vec<u8> {
+    let in_cloud = |id: &DeploymentId| scene.table.provider_of(*id).is_in_cloud();
+    // In the cloud is a member whose deployments all are.
+    let member = |member: &Member| adaptive_weighted::Member {
+        cloud: scene.deployments_of(&member.target).iter().all(in_cloud),
+        condition: None,
+    };
+    let mut members: Vec<_> = pool.members.iter().map(member).collect();
     for candidate in candidates {
         if let Some(member) = members.get_mut(candidate.member) {
             member.condition = candidate.condition;
         }
     }
     let nature = adaptive_weighted::Nature {
-        band,
+        band: scene.band,
         local_saturated,
         by_complexity: pool.parameters.by_complexity,
     };

@@ -6,7 +6,7 @@ use crate::allowance::{Allowance, Home, Spender};
 use crate::choose::{choose, Choice};
 use crate::facts::Facts;
 use crate::state::LiveView;
-use crate::table::{DeploymentId, Location, Table};
+use crate::table::{DeploymentId, Table};
 
 impl Router {
     /// The choice by rule alone, that of an idle and healthy fleet, where fallback to the cloud has a
@@ -21,7 +21,8 @@ impl Router {
     pub(super) fn spender(&self, facts: &Facts, by_rule: Option<&Choice>) -> Option<Spender> {
         let budgets = self.table.budgets.as_ref()?;
         let first = by_rule.and_then(|choice| choice.plan.first());
-        let in_cloud = first.is_some_and(|first| is_cloud(&self.table, first.deployment));
+        let in_cloud =
+            first.is_some_and(|first| self.table.provider_of(first.deployment).is_in_cloud());
         let limited = budgets.fallback_share.is_some();
         let home = if limited && !in_cloud { Home::Local } else { Home::Cloud };
         Some(Spender::of(facts, budgets, home))
@@ -48,9 +49,9 @@ impl Router {
         now_us: u64,
     ) {
         let Some(spender) = spender else { return };
-        if is_cloud(table, deployment) {
-            let price = table.providers.get(table.deployments.get(deployment).provider).price;
-            self.state.set_aside(permit, spender, price, now_us);
+        let provider = table.provider_of(deployment);
+        if provider.is_in_cloud() {
+            self.state.set_aside(permit, spender, provider.price, now_us);
             if spender.home.is_away(deployment) {
                 self.state.spending.fell_back(now_us);
             }
@@ -59,9 +60,4 @@ impl Router {
             spender.home = Home::On(deployment);
         }
     }
-}
-
-fn is_cloud(table: &Table, deployment: DeploymentId) -> bool {
-    let provider = table.deployments.get(deployment).provider;
-    table.providers.get(provider).location == Location::Cloud
 }

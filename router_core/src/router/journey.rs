@@ -187,8 +187,8 @@ impl Router {
 
     fn enter_try(&mut self, journey: &mut Journey, hop: usize, now_us: u64) -> NextStep {
         let number = journey.walk.attempts();
-        let hedge_after_us =
-            self.turn(journey, now_us, |walk, context| walk.hedge_after_us(context));
+        let view = LiveView::new(&self.state, &journey.bindings);
+        let hedge_after_us = journey.walk.hedge_after_us(&view);
         let Some(deployment) = journey.decision.choice.plan.get(hop).map(|hop| hop.deployment)
         else {
             return NextStep::Fail { failure: Failure::PlanExhausted, surface: None };

@@ -114,5 +114,5 @@ fn attempted(
 }
 
 fn price(table: &Table, deployment: DeploymentId) -> Price {
-    table.providers.get(table.deployments.get(deployment).provider).price
+    table.provider_of(deployment).price
 }

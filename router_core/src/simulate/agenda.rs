@@ -18,32 +18,32 @@ pub enum Event {
     /// The provider answers with an error.
     Error {
         request: u64,
-        attempt: u64,
+        attempt: usize,
         class: OutcomeClass,
         retry_after_us: Option<u64>,
     },
     FirstToken {
         request: u64,
-        attempt: u64,
+        attempt: usize,
     },
     /// The whole answer is there.
     Answer {
         request: u64,
-        attempt: u64,
+        attempt: usize,
     },
     /// No first token for longer than usual.
     Slow {
         request: u64,
-        attempt: u64,
+        attempt: usize,
     },
     /// No first token in time.
     Silent {
         request: u64,
-        attempt: u64,
+        attempt: usize,
     },
     Deadline {
         request: u64,
-        attempt: u64,
+        attempt: usize,
     },
     /// The service's own clockwork.
     Tick,

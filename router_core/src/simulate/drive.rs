@@ -55,7 +55,7 @@ struct Underway {
 
 struct Attempt {
     /// As the walk counts, from 1.
-    number: u64,
+    number: usize,
     deployment: DeploymentId,
     provider: usize,
     started_us: u64,
@@ -187,11 +187,10 @@ impl Drive<'_> {
         let request = underway.request.number;
         match underway.journey.step.clone() {
             NextStep::Try { number, deployment, streamed, hedge_after_us, .. } => {
-                let attempt = number as u64;
                 if let Some(us) = hedge_after_us {
-                    self.agenda.at(self.now_us + us, Event::Slow { request, attempt });
+                    self.agenda.at(self.now_us + us, Event::Slow { request, attempt: number });
                 }
-                self.try_deployment(&mut underway, attempt, deployment, streamed);
+                self.try_deployment(&mut underway, number, deployment, streamed);
                 self.underway.insert(request, underway);
             }
             NextStep::Await => {
@@ -225,7 +224,7 @@ impl Drive<'_> {
     fn try_deployment(
         &mut self,
         underway: &mut Underway,
-        attempt: u64,
+        attempt: usize,
         deployment: DeploymentId,
         streamed: bool,
     ) {
@@ -269,22 +268,22 @@ impl Drive<'_> {
     }
 
     /// The first one wins the race; whoever ran beside it is cancelled.
-    fn first_token(&mut self, request: u64, attempt: u64) {
+    fn first_token(&mut self, request: u64, attempt: usize) {
         let now_us = self.router_now();
         let Some(underway) = self.underway.get_mut(&request) else { return };
-        let place = underway.running.iter().position(|running| running.number == attempt);
-        let Some(running) = place.and_then(|place| underway.running.get_mut(place)) else { return };
+        let mut running = underway.running.iter_mut();
+        let Some(running) = running.find(|running| running.number == attempt) else { return };
         running.first_token_us = Some(self.now_us - running.started_us);
         underway.previous = Some(running.deployment);
         underway.first_token_us = Some(self.now_us - underway.request.at_us);
-        self.router.first_token(&underway.journey, number(attempt), now_us);
+        self.router.first_token(&underway.journey, attempt, now_us);
         let others = underway.running.iter().map(|running| running.number);
         for loser in others.filter(|other| *other != attempt).collect::<Vec<_>>() {
             self.end_attempt(request, loser, OutcomeClass::Cancelled, None);
         }
     }
 
-    fn slow(&mut self, request: u64, attempt: u64) {
+    fn slow(&mut self, request: u64, attempt: usize) {
         if self.has_content(request, attempt) {
             return;
         }
@@ -298,13 +297,13 @@ impl Drive<'_> {
         }
     }
 
-    fn silent(&mut self, request: u64, attempt: u64) {
+    fn silent(&mut self, request: u64, attempt: usize) {
         if !self.has_content(request, attempt) {
             self.end_attempt(request, attempt, OutcomeClass::Silent, None);
         }
     }
 
-    fn has_content(&self, request: u64, attempt: u64) -> bool {
+    fn has_content(&self, request: u64, attempt: usize) -> bool {
         let running = self.underway.get(&request).map(|underway| underway.running.iter());
         let own = running.and_then(|mut running| running.find(|one| one.number == attempt));
         own.is_some_and(|attempt| attempt.first_token_us.is_some())
@@ -314,7 +313,7 @@ impl Drive<'_> {
     fn end_attempt(
         &mut self,
         request: u64,
-        attempt: u64,
+        attempt: usize,
         class: OutcomeClass,
         retry_after_us: Option<u64>,
     ) {
@@ -342,7 +341,7 @@ impl Drive<'_> {
             ..Outcome::of(class)
         };
         let now_us = self.router_now();
-        self.router.finish(&mut underway.journey, number(attempt), &outcome, now_us);
+        self.router.finish(&mut underway.journey, attempt, &outcome, now_us);
         self.follow(underway);
     }
 
@@ -360,11 +359,6 @@ impl Drive<'_> {
             }
         }
     }
-}
-
-/// The walk's number of an attempt.
-fn number(attempt: u64) -> usize {
-    usize::try_from(attempt).unwrap_or(usize::MAX)
 }
 
 /// The attempt on this provider has a slot: says when its tokens come.

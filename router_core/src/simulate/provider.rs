@@ -97,8 +97,8 @@ impl ModelledProvider {
 
     /// Keyed by request, attempt and provider, so that it is the same under every strategy.
     #[must_use]
-    pub fn luck(&self, seed: u64, request: u64, attempt: u64, provider: usize) -> Luck {
-        let mut rng = keyed(seed, Stream::Attempt, &[request, attempt, provider as u64]);
+    pub fn luck(&self, seed: u64, request: u64, attempt: usize, provider: usize) -> Luck {
+        let mut rng = keyed(seed, Stream::Attempt, &[request, attempt as u64, provider as u64]);
         let fate = rng.unit();
         let distribution = self.model.distribution;
         Luck {

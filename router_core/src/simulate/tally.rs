@@ -257,7 +257,6 @@ impl Tally {
 
 /// A failed attempt is not billed.
 fn cost_usd(ended: &Ended<'_>) -> f64 {
-    let table = ended.table;
-    let provider = table.providers.get(table.deployments.get(ended.deployment).provider);
-    provider.price.cost_usd(ended.request.prompt_tokens, ended.request.output_tokens)
+    let price = ended.table.provider_of(ended.deployment).price;
+    price.cost_usd(ended.request.prompt_tokens, ended.request.output_tokens)
 }

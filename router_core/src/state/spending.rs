@@ -172,26 +172,26 @@ impl Spending {
     /// An attempt ended: what it cost takes the place of what was set aside. `begun` says that some of
     /// its answer came.
     pub fn settle(&mut self, aside: &SetAside, outcome: &Outcome, begun: bool) {
-        let (estimate, cost) = (aside.estimate(), aside.cost(outcome, begun));
-        self.change(aside, |tally| {
-            tally.set_aside = tally.set_aside.minus(estimate);
-            tally.spent = tally.spent.plus(cost);
-        });
+        self.spend(aside, aside.cost(outcome, begun));
     }
 
     /// Nobody said how an attempt ended: it is taken to have cost what was estimated.
     pub fn expire(&mut self, aside: &SetAside) {
-        let estimate = aside.estimate();
-        self.change(aside, |tally| {
-            tally.set_aside = tally.set_aside.minus(estimate);
-            tally.spent = tally.spent.plus(estimate);
-        });
+        self.spend(aside, aside.estimate());
     }
 
     /// Somebody says so after all.
     pub fn correct(&mut self, aside: &SetAside, outcome: &Outcome, begun: bool) {
         let (estimate, cost) = (aside.estimate(), aside.cost(outcome, begun));
         self.change(aside, |tally| tally.spent = tally.spent.minus(estimate).plus(cost));
+    }
+
+    fn spend(&mut self, aside: &SetAside, cost: Usd) {
+        let estimate = aside.estimate();
+        self.change(aside, |tally| {
+            tally.set_aside = tally.set_aside.minus(estimate);
+            tally.spent = tally.spent.plus(cost);
+        });
     }
 
     /// An attempt counts for the day it began on; once that is over, nothing is left to change.

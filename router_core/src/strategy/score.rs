@@ -58,20 +58,11 @@ fn key(entry: &Entry, is_near: bool, scope: Scope, turn: u32) -> u128 {
 /// Brings the entries of the smallest keys to the first places, in order. `index` is where the entry
 /// of a key stands.
 pub fn put_first<K: Ord>(class: &mut [Entry], keys: &mut [K], index: impl Fn(&K) -> usize) {
-    let (first, rest) = keys.split_at_mut(PLACES.min(keys.len()));
-    first.sort_unstable();
-    for key in rest {
-        // Seldom true after the first few, so this costs less than partitioning them all.
-        if first.last().is_some_and(|last| *key < *last) {
-            let place = first.partition_point(|known| known < key);
-            if let Some(last) = first.last_mut() {
-                std::mem::swap(last, key);
-            }
-            if let Some(after) = first.get_mut(place..) {
-                after.rotate_right(1);
-            }
-        }
+    if keys.len() > PLACES {
+        keys.select_nth_unstable(PLACES);
     }
+    let first = keys.get_mut(..PLACES.min(class.len())).unwrap_or_default();
+    first.sort_unstable();
     let mut origins: Vec<usize> = first.iter().map(index).collect();
     for place in 0..origins.len() {
         let origin = origin(&origins, place);

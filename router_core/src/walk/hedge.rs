@@ -13,13 +13,13 @@ const BUSY: f64 = 0.6;
 impl Walk {
     /// After how long without a first token the running attempt may be hedged, microseconds.
     #[must_use]
-    pub fn hedge_after_us<V: View>(&self, context: &Context<'_, V>) -> Option<u64> {
+    pub fn hedge_after_us(&self, view: &impl View) -> Option<u64> {
         let [running] = self.running.as_slice() else { return None };
         if !self.terms.hedge || self.is_continuing() {
             return None;
         }
         let deployment = self.plan.get(running.hop)?;
-        let usual = context.view.deployment(*deployment).measured.first_token;
+        let usual = view.deployment(*deployment).measured.first_token;
         (usual.samples >= LEAST_SAMPLES).then_some(usual.p95_us)
     }
 
@@ -49,10 +49,7 @@ impl Walk {
         than: usize,
         context: &Context<'_, V>,
     ) -> bool {
-        let provider = |hop: usize| {
-            let deployment = self.plan.get(hop)?;
-            Some(context.table.deployments.get(*deployment).provider)
-        };
+        let provider = |hop: usize| Some(self.deployment(hop, context)?.provider);
         provider(hop).filter(|there| provider(than) != Some(*there)).is_some_and(|there| {
             let capacity = context.table.providers.get(there).capacity;
             context.view.provider(there).load(capacity, context.now_us) < BUSY

@@ -10,7 +10,7 @@ use crate::eligibility::{has_room, out};
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::rng::Rng;
 use crate::state::budget::RetryBudget;
-use crate::table::{DeploymentId, ProviderId, Table};
+use crate::table::{Deployment, DeploymentId, ProviderId, Table};
 use crate::view::View;
 
 pub use failure::Failure;
@@ -291,8 +291,7 @@ impl Walk {
 
     /// Not tried, not dropped, not out, and large enough. The loser of a race was not tried in vain.
     fn usable<V: View>(&self, hop: usize, context: &Context<'_, V>) -> bool {
-        let Some(deployment) = self.plan.get(hop) else { return false };
-        let provider = context.table.deployments.get(*deployment).provider;
+        let Some(deployment) = self.deployment(hop, context) else { return false };
         let failed = |tried: &Tried| tried.class != OutcomeClass::Cancelled;
         let tried = self.tried.iter().any(|tried| tried.attempt.hop == hop && failed(tried))
             || self.running.iter().any(|attempt| attempt.hop == hop);
@@ -301,8 +300,8 @@ impl Walk {
             .is_none_or(|least| self.window(hop, context).is_some_and(|window| window > least));
         !tried
             && fits
-            && !self.dropped_providers.contains(&provider)
-            && out(context.table, context.view, *deployment, context.now_us).is_none()
+            && !self.dropped_providers.contains(&deployment.provider)
+            && !self.is_out(hop, context)
     }
 
     fn ready<V: View>(&self, hop: usize, context: &Context<'_, V>) -> bool {
@@ -317,22 +316,23 @@ impl Walk {
         })
     }
 
+    fn deployment<'t, V>(&self, hop: usize, context: &Context<'t, V>) -> Option<&'t Deployment> {
+        self.plan.get(hop).map(|id| context.table.deployments.get(*id))
+    }
+
     fn window<V: View>(&self, hop: usize, context: &Context<'_, V>) -> Option<u32> {
-        let deployment = self.plan.get(hop)?;
-        context.table.deployments.get(*deployment).context_window
+        self.deployment(hop, context)?.context_window
     }
 
     fn drop_provider<V: View>(&mut self, hop: usize, context: &Context<'_, V>) {
-        if let Some(deployment) = self.plan.get(hop) {
-            self.dropped_providers.push(context.table.deployments.get(*deployment).provider);
-        }
+        let provider = self.deployment(hop, context).map(|deployment| deployment.provider);
+        self.dropped_providers.extend(provider);
     }
 
     /// Of a lower tier, or of fewer parameters in the same one.
     fn is_worse<V: View>(&self, next: usize, hop: usize, context: &Context<'_, V>) -> bool {
         let quality = |hop: usize| {
-            let model = context.table.deployments.get(*self.plan.get(hop)?).model?;
-            let model = context.table.models.get(model);
+            let model = context.table.models.get(self.deployment(hop, context)?.model?);
             Some((model.tier, model.parameters))
         };
         match (quality(next), quality(hop)) {

@@ -6,7 +6,6 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
 use crate::config::schema::scalars::Dollars;
 use crate::config::schema::settings::BudgetsEntry;
-use crate::table::Location;
 
 const ANSWER_TOKENS: u32 = 1_000;
 
@@ -36,9 +35,8 @@ pub(super) fn compile(draft: &mut Draft, entry: &BudgetsEntry) {
 /// Whoever is sent there spends nothing, as far as the budgets know.
 fn warn_of_unpriced(draft: &mut Draft) {
     let providers = draft.table.providers.iter().map(|(_, provider)| provider);
-    let unpriced = providers.filter(|provider| {
-        provider.active && provider.location == Location::Cloud && provider.price.is_free()
-    });
+    let unpriced = providers
+        .filter(|provider| provider.active && provider.is_in_cloud() && provider.price.is_free());
     for provider in unpriced {
         let at = Pointer::root().key("providers").key(&provider.id);
         let message =

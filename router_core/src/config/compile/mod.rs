@@ -89,7 +89,6 @@ impl Draft {
         if self.report.has_errors() {
             return Err(self.report.into_diagnostics());
         }
-        pools::locate(&mut self.table);
         self.table.condition_headers.sort();
         self.table.condition_headers.dedup();
         self.table.warnings = self.report.into_diagnostics();

@@ -9,9 +9,7 @@ use crate::config::schema::rules::{PoolEntry, PoolMember, RedundancyEntry, Redun
 use crate::config::schema::scalars::Weight;
 use crate::config::schema::Document;
 use crate::strategy::Strategy;
-use crate::table::{
-    DeploymentId, Location, Member, ModelId, Pool, PoolId, ProviderId, Table, Target,
-};
+use crate::table::{DeploymentId, Member, ModelId, Pool, PoolId, ProviderId, Target};
 
 pub(super) fn compile(draft: &mut Draft, document: &Document) {
     let section = section();
@@ -54,7 +52,6 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         name: name.to_owned(),
         strategy,
         members,
-        cloud: Vec::new(),
         parameters,
         fallback: Vec::new(),
         delivery,
@@ -198,22 +195,6 @@ pub(super) fn compile_fallbacks(draft: &mut Draft, entries: &Entries<PoolEntry>)
             let steps = draft.fallback(&entry.fallback, &section().key(&name).key("fallback"));
             draft.table.pools.get_mut(pool).fallback = draft.for_group(steps, None);
         }
-    }
-}
-
-/// Notes where the members are, once all their deployments are known.
-pub(super) fn locate(table: &mut Table) {
-    let in_cloud = |table: &Table, id: &DeploymentId| {
-        let provider = table.deployments.get(*id).provider;
-        table.providers.get(provider).location == Location::Cloud
-    };
-    let pools: Vec<PoolId> = table.pools.iter().map(|(id, _)| id).collect();
-    for pool in pools {
-        let members = table.pools.get(pool).members.iter();
-        let cloud = members
-            .map(|member| table.deployments_of(&member.target).iter().all(|id| in_cloud(table, id)))
-            .collect();
-        table.pools.get_mut(pool).cloud = cloud;
     }
 }
 
