@@ -118,8 +118,7 @@ impl Router {
     /// What an operator wants of a provider from now on; `None` puts it back into use. It outlives
     /// swaps, also one that leaves the provider out. For an unknown one, the closest ids are returned.
     pub fn hold(&mut self, provider: &str, hold: Option<Hold>) -> Result<(), Vec<String>> {
-        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
-        let Some(slot) = slot else {
+        let Some(slot) = self.slot(provider) else {
             let known = self.table.providers.iter().map(|(_, known)| known.id.as_str());
             return Err(closest(provider, known));
         };
@@ -130,8 +129,7 @@ impl Router {
     /// Whether an operator has put a provider out of use: then nothing is asked of it either.
     #[must_use]
     pub fn is_disabled(&self, provider: &str, now_us: u64) -> bool {
-        let slot = self.provider(provider).and_then(|id| self.bindings.provider(id));
-        let figures = slot.and_then(|slot| self.state.provider_figures(slot));
+        let figures = self.slot(provider).and_then(|slot| self.state.provider_figures(slot));
         figures
             .and_then(|figures| figures.held(now_us))
             .is_some_and(|hold| hold.kind == HoldKind::Disabled)
@@ -214,6 +212,11 @@ impl Router {
     }
 
     // ── Inside ──────────────────────────────────────────────────────────────────────────────────
+
+    /// Where the figures of a provider are.
+    fn slot(&self, provider: &str) -> Option<usize> {
+        self.bindings.provider(self.provider(provider)?)
+    }
 
     fn provider(&self, name: &str) -> Option<ProviderId> {
         self.table.providers.iter().find(|(_, known)| known.id == name).map(|(id, _)| id)

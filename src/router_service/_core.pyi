@@ -57,6 +57,9 @@ class Provider:
     def prefill(self) -> bool:
         """Goes on from the text of an assistant message at the end."""
     @property
+    def priced(self) -> bool:
+        """An answer costs something."""
+    @property
     def idle_us(self) -> int: ...
 
 @final

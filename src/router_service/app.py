@@ -41,10 +41,9 @@ from router_service.serving.admission import Admission, Bounds, Most
 from router_service.serving.health import keep_probing
 from router_service.serving.operations import Connect, Load, Operations
 from router_service.serving.orchestrator import Orchestrator
-from router_service.serving.run import Upstream
 from router_service.serving.signals import SignalPolling
 from router_service.serving.sizes import keep_learning
-from router_service.serving.upstreams import Upstreams
+from router_service.serving.upstreams import Upstream, Upstreams
 
 TICK_S = 1.0
 """How often permits that nobody reported are looked for while no request comes."""

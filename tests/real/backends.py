@@ -78,13 +78,16 @@ def ollama_server(program: Path, model: Path, folder: Path) -> Iterator[Backend]
         yield Backend(f"http://{address}", log)
 
 
-def routing_config(path: Path, kind: str, base_url: str) -> Path:
-    """A routing config with the model `tiny` there, and `rescued`, whose own provider is dead."""
+def routing_config(path: Path, kind: str, base_url: str, **settings: object) -> Path:
+    """A routing config with the model `tiny` there, and `rescued`, whose own provider is dead.
+
+    `settings`: further ones of that provider.
+    """
     dead = f"http://127.0.0.1:{free_port()}/v1"
     config: dict[str, Any] = {
         "providers": {
             "dead": {"kind": "openai", "base_url": dead, "failure_domain": "nowhere"},
-            "backend": {"kind": kind, "base_url": base_url, "capacity": 2} | _PATIENCE,
+            "backend": {"kind": kind, "base_url": base_url, "capacity": 2} | _PATIENCE | settings,
         },
         "models": {
             "tiny": {"provider": "backend", "tier": "local", "aliases": ["small"]},

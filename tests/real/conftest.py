@@ -87,7 +87,9 @@ def llama_router(
     llama_cpp: Backend, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningRouter]:
     folder = tmp_path_factory.mktemp("llama_router")
-    routing = routing_config(folder / "routing.json", "openai", llama_cpp.base_url)
+    routing = routing_config(
+        folder / "routing.json", "openai", llama_cpp.base_url, stream_whole_answers=False
+    )
     with running_router(routing, folder) as router:
         yield router
 

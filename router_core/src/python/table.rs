@@ -118,6 +118,10 @@ impl PyProvider {
     fn prefill(&self) -> bool {
         self.inner().prefill
     }
+    #[getter]
+    fn priced(&self) -> bool {
+        !self.inner().price.is_free()
+    }
 }
 
 #[pyclass(frozen, name = "Model", module = "router_service._core")]

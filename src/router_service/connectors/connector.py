@@ -4,6 +4,7 @@ A protocol only translates: it is handed bytes and gives back bytes, chunks and 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Protocol, TypeVar
@@ -43,6 +44,8 @@ NOT_OFFERED = frozenset({404, 405, 501})
 """Statuses of a page the server does not have, or that is switched off there."""
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class WireProtocol(Protocol):
@@ -88,6 +91,7 @@ class HttpConnector:
         self._failures = failures
         self._max_whole = max_whole
         self._ask_usage = True
+        self._told_uncounted = False
         self.malformed_events = 0
         """Stream events skipped because they could not be read, since the start."""
 
@@ -256,10 +260,22 @@ class HttpConnector:
             raise self._failures.unreadable(str(error)) from error
 
     def _assembled(self, assembler: Assembler, finished: Finished) -> Whole:
+        if finished.usage is None:
+            self._tell_uncounted()
         try:
             return assembler.whole(finished)
         except ValueError as error:
             raise self._failures.unreadable(str(error)) from error
+
+    def _tell_uncounted(self) -> None:
+        """Once: what an operator can do about a server that counts no tokens in streams."""
+        if not self._told_uncounted:
+            self._told_uncounted = True
+            logger.warning(
+                "%s counts no tokens in streams, so its whole answers come without usage; set"
+                " stream_whole_answers: false for it to have them counted",
+                self._failures.provider_id,
+            )
 
     async def _next(self, exchange: Exchange, decoder: StreamDecoder) -> bytes:
         exchange.flowing = decoder.content_seen

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from router_service.core import Clock, now_us
 from router_service.errors import UpstreamError
-from router_service.serving.run import Upstream
+from router_service.serving.upstreams import Upstream
 from router_service.types import OutcomeClass
 
 PROBE_S = 2.0

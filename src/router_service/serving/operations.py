@@ -11,8 +11,7 @@ from typing import Any
 
 from router_service.core import Clock, Router, Table, now_us
 from router_service.serving.ports import Finding, Reload
-from router_service.serving.run import Upstream
-from router_service.serving.upstreams import Upstreams
+from router_service.serving.upstreams import Upstream, Upstreams
 
 Load = Callable[[], tuple[Table | None, Sequence[Finding]]]
 """Reads the routing config: a table where there is no error, and all findings. May block."""

@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from router_service.core import Attempt, Outcome, Provider, Router, Step, Walk, count_tokens
 from router_service.errors import (
@@ -21,9 +20,9 @@ from router_service.serving.admission import RETRY_AFTER_S
 from router_service.serving.attempt import Content, RunningAttempt
 from router_service.serving.journal import Journal
 from router_service.serving.passage import Passage
+from router_service.serving.upstreams import Upstream
 from router_service.types import (
     Answer,
-    Connector,
     Delta,
     Finished,
     Incoming,
@@ -35,23 +34,6 @@ from router_service.types import (
     Usage,
     Whole,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """A provider and the connector that reaches it."""
-
-    provider: Provider
-    connector: Connector
-
-
-def active_local(upstreams: Mapping[str, Upstream]) -> list[Upstream]:
-    """Those that may be asked about themselves for nothing: a cloud provider is asked to answer."""
-    return [
-        upstream
-        for upstream in upstreams.values()
-        if upstream.provider.active and upstream.provider.location == "local"
-    ]
 
 
 class Run:
@@ -231,7 +213,7 @@ class Run:
         headed = False
         async with aclosing(running.buffered() if buffered else running.content()) as content:
             async for event in content:
-                item = self._item(event)
+                item = self._item(running, event)
                 if item is None:
                     continue
                 if not headed:
@@ -241,7 +223,7 @@ class Run:
                     self._succeeded(running, item)
                 yield item
 
-    def _item(self, event: Content) -> Delta | Finished | None:
+    def _item(self, running: RunningAttempt, event: Content) -> Delta | Finished | None:
         """What of an event is to leave."""
         match event:
             case Delta():
@@ -249,9 +231,7 @@ class Run:
             case Finished():
                 return self._passage.finish(event)
             case Whole():
-                raise UpstreamError(
-                    OutcomeClass.SERVER_ERROR, "a whole answer came where a stream was asked for"
-                )
+                raise running.bug("gave a whole answer where a stream was asked for")
 
     # ── Ends ────────────────────────────────────────────────────────────────────────────────────
 
@@ -295,7 +275,7 @@ class Run:
         del self._running[number]
         record = running.journal.finish(outcome_class, error, answer)
         self._journal.used(usage)
-        counted = usage or self._own_count(answer)
+        counted = usage or self._own_count(running, answer)
         outcome = Outcome(
             outcome_class.value,
             status=error.status if error else None,
@@ -309,8 +289,10 @@ class Run:
         )
         return self._router.finish(self._walk, number, outcome, self._now_us())
 
-    def _own_count(self, answer: Whole | Finished | None) -> Usage | None:
-        """What was delivered costs something, counted by its provider or not."""
+    def _own_count(self, running: RunningAttempt, answer: Whole | Finished | None) -> Usage | None:
+        """What was delivered by a priced provider costs something, counted by it or not."""
+        if not self._upstreams[running.attempt.provider].provider.priced:
+            return None
         prompt_tokens = self._walk.decision.prompt_tokens
         if isinstance(answer, Whole):
             return Usage(prompt_tokens, count_tokens(answer.text))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from router_service.core import Clock, now_us
 from router_service.errors import UpstreamError
-from router_service.serving.run import Upstream, active_local
+from router_service.serving.upstreams import Upstream, active_local
 from router_service.types import Connector, LoadSignals
 
 WARM_CHECK_S = 0.1

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from router_service.core import Router, now_us
 from router_service.errors import UpstreamError
-from router_service.serving.run import Upstream, active_local
+from router_service.serving.upstreams import Upstream, active_local
 
 EVERY_S = 60.0
 TIMEOUT_S = 2.0

@@ -4,13 +4,22 @@ Whoever looks here sees those of now; a request keeps the mapping it began with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from router_service.core import Provider
-from router_service.serving.run import Upstream
+from router_service.types import Connector
 
 MOST_REMOVED = 64
 """Removed providers that are still known by name: a decision may be told, or an attempt traced, a
 moment after the reload that took its provider away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A provider and the connector that reaches it."""
+
+    provider: Provider
+    connector: Connector
 
 
 class Upstreams(Mapping[str, Upstream]):
@@ -42,6 +51,15 @@ class Upstreams(Mapping[str, Upstream]):
 
     def __len__(self) -> int:
         return len(self.current)
+
+
+def active_local(upstreams: Mapping[str, Upstream]) -> list[Upstream]:
+    """Those that may be asked about themselves for nothing: a cloud provider is asked to answer."""
+    return [
+        upstream
+        for upstream in upstreams.values()
+        if upstream.provider.active and upstream.provider.location == "local"
+    ]
 
 
 def _by_id(upstreams: Iterable[Upstream]) -> dict[str, Upstream]:

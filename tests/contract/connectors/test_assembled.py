@@ -120,6 +120,25 @@ async def test_a_server_that_refuses_stream_options_is_asked_without(
 
 
 @only_openai
+async def test_a_server_that_counts_no_tokens_in_streams_is_told_of_once(
+    wire: Wire,
+    upstream: ScriptedServer,
+    connector: HttpConnector,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counted = stream(wire, wire.text("a"), *wire.ending())
+    uncounted = stream(wire, wire.text("a"), wire.ending()[0])
+    upstream.scripts = [counted, uncounted, uncounted]
+    await collect(connector)
+    assert not caplog.messages
+    await collect(connector)
+    await collect(connector)
+    (told,) = caplog.messages
+    assert told.startswith("prov-1 counts no tokens in streams")
+    assert "set stream_whole_answers: false" in told
+
+
+@only_openai
 async def test_a_refusal_that_has_another_reason_is_not_remembered(
     wire: Wire, upstream: ScriptedServer, connector: HttpConnector
 ) -> None:

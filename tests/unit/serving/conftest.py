@@ -18,8 +18,7 @@ from router_service.observe.tracing import Tracing
 from router_service.serving.admission import Admission, Bounds, Place
 from router_service.serving.entry import entered
 from router_service.serving.orchestrator import Orchestrator
-from router_service.serving.run import Upstream
-from router_service.serving.upstreams import Upstreams
+from router_service.serving.upstreams import Upstream, Upstreams
 from router_service.testing.carriage import hang
 from router_service.types import (
     Answer,

@@ -16,8 +16,7 @@ from router_service.config.diagnostics import LocatedDiagnostic
 from router_service.core import Router, Table
 from router_service.errors import UnknownProvider
 from router_service.serving.operations import Operations
-from router_service.serving.run import Upstream
-from router_service.serving.upstreams import Upstreams
+from router_service.serving.upstreams import Upstream, Upstreams
 
 NOW_US = 1_700_000_000_000_000
 ERROR = LocatedDiagnostic("f.yaml", 2, 1, "error", "unknown-key", "what", "fix")
