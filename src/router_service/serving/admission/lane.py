@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from router_service.errors import DeadlineExceeded, Draining, Overloaded, RouterError
 from router_service.serving.admission.bodies import Bodies
 from router_service.serving.admission.bounds import Bounds, Most, Tally
+from router_service.serving.admission.pace import Pace
 from router_service.serving.admission.place import RETRY_AFTER_S, Place
 from router_service.serving.admission.queue import Queue
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from router_service.types import Arrival
 
 _NO_BOUND = Most()
-_NEWEST = 1 / 16
-"""Weight of the newest service time in the mean."""
 
 
 class Lane:
@@ -33,8 +32,7 @@ class Lane:
         self._queue = Queue(bounds.max_queue)
         self._running = Tally()
         self._waiting = Tally()
-        self._service_s: float | None = None
-        """Recent mean time a slot is held."""
+        self._pace = Pace()
 
     @property
     def running(self) -> int:
@@ -51,8 +49,8 @@ class Lane:
     @property
     def retry_after_s(self) -> float:
         """After this time, at the present pace, those who wait now have had their turn."""
-        pace_s = (self._service_s or 0.0) / self._bounds.max_concurrent
-        return max(RETRY_AFTER_S, (self.waiting + 1) * pace_s)
+        every_s = self._pace.mean_s(self.clock()) / self._bounds.max_concurrent
+        return max(RETRY_AFTER_S, (self.waiting + 1) * every_s)
 
     def join(self, arrival: Arrival, timeout_s: float) -> Place:
         """A slot, or a place in the queue for at most timeout_s and the queue's own limit.
@@ -78,7 +76,8 @@ class Lane:
             self._dequeue(place)
         elif place.started is not None:
             self._running.remove(place)
-            self._measure(self.clock() - place.started)
+            now = self.clock()
+            self._pace.add(now - place.started, now)
             self._start_next()
 
     def refuse_waiting(self, refusal: Draining) -> None:
@@ -192,7 +191,7 @@ class Lane:
     # ── How long it takes ───────────────────────────────────────────────────────────────────────
 
     def _estimated_wait_s(self, place: Place) -> float:
-        """How long a newcomer waits for its slot; 0 while no request has ended yet."""
+        """How long a newcomer waits for its slot; 0 while no request has ended lately."""
         running, waiting, bounds = self._running, self._waiting, self._bounds
         face = self._face(place).concurrent
         rounds = max(
@@ -204,11 +203,7 @@ class Lane:
                 waiting.callers[place.caller],
             ),
         )
-        return rounds * (self._service_s or 0.0)
-
-    def _measure(self, held_s: float) -> None:
-        mean = held_s if self._service_s is None else self._service_s
-        self._service_s = mean + _NEWEST * (held_s - mean)
+        return rounds * self._pace.mean_s(self.clock())
 
 
 def _below(count: int, most: int | None) -> bool:

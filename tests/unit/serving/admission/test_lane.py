@@ -101,6 +101,17 @@ async def test_a_queue_too_long_for_the_time_limit_is_not_joined() -> None:
 
 
 @jumping
+async def test_a_long_request_of_yesterday_keeps_nobody_away() -> None:
+    scene = Scene(lane(slots=1))
+    await measured(scene, 600)
+    await asyncio.sleep(24 * 3600)
+    await scene.come("runs")
+    await scene.come("waits", timeout_s=5)
+    await scene.over()
+    assert scene.started == ["measured", "runs", "waits"]
+
+
+@jumping
 async def test_another_callers_flood_makes_no_deadline_impossible() -> None:
     scene = Scene(lane(slots=1))
     await measured(scene, 1)
