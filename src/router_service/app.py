@@ -26,6 +26,7 @@ from router_service.faces.http.request import HttpLimits
 from router_service.faces.http.server import start_http
 from router_service.observe.access_log import AccessLog, open_access_log
 from router_service.observe.batch import Batch
+from router_service.observe.key_alerts import KeyAlerts
 from router_service.observe.logs import setup_logging
 from router_service.observe.metrics import Metrics
 from router_service.observe.observers import Observers
@@ -121,7 +122,8 @@ async def running(config: ServiceConfig, table: Table, load: Load) -> AsyncItera
             dropped_lines=lambda: access_log.dropped if access_log else 0,
             tasks=lambda: len(asyncio.all_tasks()),
         )
-        batch.feed(Observers(*([metrics, access_log] if access_log else [metrics])))
+        written = [access_log] if access_log else []
+        batch.feed(Observers(metrics, KeyAlerts(), *written))
         orchestrator = Orchestrator(
             router=router,
             upstreams=upstreams,
