@@ -4,9 +4,7 @@
 use super::scene::{Candidate, Scene};
 use crate::state::Charge;
 use crate::strategy::{adaptive_weighted, quality_based, Entry, Scope, Strategy};
-use crate::table::{
-    Capability, CapabilityId, DeploymentId, Member, ModelId, Pool, PoolId, StrategyParameters,
-};
+use crate::table::{Capability, CapabilityId, ModelId, Pool, PoolId, StrategyParameters};
 use crate::view::{ShareGroup, View};
 
 /// How a group is judged and ordered.
@@ -103,8 +101,8 @@ impl<'g> Group<'g> {
         let first = entries.first().filter(|_| self.strategy.keeps_shares())?;
         let class = first.class.key();
         // A class stands together.
-        let beside = entries.iter().position(|entry| entry.class.key() != class);
-        let sharing = entries.get(..beside.unwrap_or(entries.len())).unwrap_or_default();
+        let beside = entries.partition_point(|entry| entry.class.key() == class);
+        let sharing = entries.get(..beside).unwrap_or_default();
         let total: f64 = sharing.iter().map(|entry| entry.weight).sum();
         let share = |entry: &Entry| (entry.deployment, entry.weight / total);
         Some(Charge { group: self.shares, shares: sharing.iter().map(share).collect() })
@@ -117,18 +115,12 @@ fn ranks<V: View>(
     local_saturated: bool,
     candidates: &[Candidate],
 ) -> Vec<u8> {
-    let in_cloud = |id: &DeploymentId| scene.table.provider_of(*id).is_in_cloud();
-    // In the cloud is a member whose deployments all are.
-    let member = |member: &Member| adaptive_weighted::Member {
-        cloud: scene.deployments_of(&member.target).iter().all(in_cloud),
-        condition: None,
+    // Each member of a pool is one deployment, so its candidates are its members.
+    let member = |candidate: &Candidate| adaptive_weighted::Member {
+        cloud: scene.table.provider_of(candidate.deployment).is_in_cloud(),
+        condition: candidate.condition,
     };
-    let mut members: Vec<_> = pool.members.iter().map(member).collect();
-    for candidate in candidates {
-        if let Some(member) = members.get_mut(candidate.member) {
-            member.condition = candidate.condition;
-        }
-    }
+    let members: Vec<_> = candidates.iter().map(member).collect();
     let nature = adaptive_weighted::Nature {
         band: scene.band,
         local_saturated,

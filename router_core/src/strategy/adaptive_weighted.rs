@@ -75,14 +75,17 @@ pub fn order(equals: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
         sum += entry.score;
         count += f64::from(u8::from(entry.seen));
     }
-    if sum > 0.0 {
-        let per_mean = count / sum;
-        for entry in equals.iter_mut() {
-            let factor = (entry.score * per_mean).clamp(BOUNDS.0, BOUNDS.1);
-            entry.weight *= if entry.seen { factor } else { 1.0 };
-        }
+    if sum <= 0.0 {
+        return weighted::order(equals, chance);
     }
-    weighted::order(equals, chance)
+    let per_mean = count / sum;
+    let mut total = 0.0;
+    for entry in equals.iter_mut() {
+        let factor = (entry.score * per_mean).clamp(BOUNDS.0, BOUNDS.1);
+        entry.weight *= if entry.seen { factor } else { 1.0 };
+        total += entry.weight;
+    }
+    weighted::share(equals, total, chance)
 }
 
 #[cfg(test)]

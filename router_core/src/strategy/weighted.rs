@@ -7,7 +7,12 @@ use super::{by_score, Chance, Drawn, Entry};
 /// Scores: what is owed after earning, mapped to 0…1 by x / (1 + |x|) / 2 + 1 / 2. All are equals to a
 /// session, which hashes to one in proportion to the weights.
 pub fn order(class: &mut [Entry], chance: &mut Chance<'_>) -> Drawn {
-    let total: f64 = class.iter().map(|entry| entry.weight).sum();
+    let total = class.iter().map(|entry| entry.weight).sum();
+    share(class, total, chance)
+}
+
+/// The same, for who knows what the weights add up to.
+pub fn share(class: &mut [Entry], total: f64, chance: &mut Chance<'_>) -> Drawn {
     for entry in class.iter_mut() {
         entry.score = owed_score(entry.credit + entry.weight / total);
     }
