@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "core": {"_core"},
     "config": {"core", "errors"},
     "service_config": {"config", "errors"},
+    "export": {"config"},
     "connectors": WORDS,
     "observe": WORDS | {"__version__"},
     "serving": WORDS | {"core"},
@@ -29,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "faces.http": WORDS | {"serving", "faces"},
     "testing": set(),
     "testing.demo": {"testing", "config", "service_config", "v1"},
-    "cli": WORDS | {"core", "config", "service_config", "serving", "__version__"},
+    "cli": WORDS | {"core", "config", "service_config", "export", "serving", "__version__"},
     "app": WORDS
     | {
         "core",

@@ -17,6 +17,7 @@ from router_service.config.diagnostics import (
     in_reading_order,
     listing,
 )
+from router_service.config.document import Document
 from router_service.config.environment import apply_environment
 from router_service.config.include import read_with_includes
 from router_service.config.places import Places
@@ -35,10 +36,17 @@ def load_table(
 
     Raises ConfigRejected whose diagnostics are LocatedDiagnostic, warnings among them.
     """
-    table, found = compile_table(path, environ)
-    if table is None:
+    return load_with_places(path, environ)[0]
+
+
+def load_with_places(
+    path: Path | str = REFERENCE_CONFIG, environ: Mapping[str, str] = os.environ
+) -> tuple[Table, Document]:
+    """As load_table, with what was written and where."""
+    document, table, found = _compile(path, environ)
+    if document is None or table is None:
         raise ConfigRejected(listing(found), found)
-    return table
+    return table, document
 
 
 def check(path: Path | str, environ: Mapping[str, str] = os.environ) -> list[LocatedDiagnostic]:
@@ -50,21 +58,28 @@ def compile_table(
     path: Path | str, environ: Mapping[str, str] = os.environ
 ) -> tuple[Table | None, list[LocatedDiagnostic]]:
     """A table where there is no error, and all findings in reading order."""
+    _, table, found = _compile(path, environ)
+    return table, found
+
+
+def _compile(
+    path: Path | str, environ: Mapping[str, str]
+) -> tuple[Document | None, Table | None, list[LocatedDiagnostic]]:
     try:
         document = read_with_includes(Path(path))
         apply_environment(document, environ)
     except DocumentError as problem:
-        return None, [problem.diagnostic]
+        return None, None, [problem.diagnostic]
     found = list(document.problems)
     table: Table | None = None
     if not document.complete:
-        return None, in_reading_order(found)
+        return document, None, in_reading_order(found)
     try:
         table = Table.compile(json.dumps(document.value, allow_nan=False).encode())
         found += located(table.warnings, document.places)
     except ConfigRejected as rejected:
         found += located(rejected.diagnostics, document.places)
-    return (None if document.problems else table), in_reading_order(found)
+    return document, (None if document.problems else table), in_reading_order(found)
 
 
 def located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedDiagnostic]:
