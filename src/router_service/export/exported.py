@@ -22,6 +22,8 @@ from router_service.export.outline import read_outline
 from router_service.export.treatment import TREATMENT
 
 _WIDTH = 100
+_YAML_VERSION = (1, 1)
+"""The one LiteLLM reads, in which a name such as `on` needs quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Export:
     @property
     def text(self) -> str:
         writer = YAML()
+        writer.version = _YAML_VERSION
         writer.width = _WIDTH
         writer.indent(mapping=2, sequence=4, offset=2)
         writer.representer.ignore_aliases = lambda _: True
