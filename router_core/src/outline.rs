@@ -138,3 +138,46 @@ fn steps(table: &Table, steps: &[ChainStep]) -> Vec<Value> {
 fn ids<'t>(table: &'t Table, deployments: &[DeploymentId]) -> Vec<&'t str> {
     deployments.iter().map(|id| table.deployments.get(*id).id.as_str()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::outline;
+
+    #[test]
+    fn what_is_told_is_what_is_in_force() {
+        let config = json!({
+            "providers": {
+                "here": {"kind": "ollama", "base_url": "http://127.0.0.1:1"},
+                "there": {"kind": "openai", "base_url": "http://127.0.0.1:2/v1", "enabled": false}
+            },
+            "models": {"small-7b": {
+                "aliases": ["small"],
+                "deployments": [{"provider": "here"}, {"provider": "there"}]
+            }},
+            "load_balancing": {
+                "small-7b": {"providers": [{"provider": "here", "weight": 4}]},
+                "pool": {"providers": [
+                    {"provider": "here", "preferred_model": "small-7b", "condition": "batch_mode"}
+                ]}
+            },
+            "fallback_chains": {"default": ["here"]},
+            "router_settings": {"timeout": 1.5}
+        });
+        let table = crate::config::compile(config.to_string().as_bytes()).expect("compiles");
+        let told = outline(&table);
+        assert_eq!(told["settings"]["timeout_us"], 1_500_000);
+        assert_eq!(told["settings"]["num_retries"], 2);
+        assert_eq!(told["models"][0]["aliases"], json!(["small"]));
+        assert_eq!(told["models"][0]["deployments"], json!(["small-7b@here", "small-7b@there"]));
+        let deployments = told["deployments"].as_array().expect("a list");
+        let of = |id: &str| deployments.iter().find(|entry| entry["id"] == id).expect("is there");
+        assert_eq!(of("small-7b@here")["weight"], 4.0);
+        assert_eq!(of("small-7b@there")["enabled"], false);
+        let pools = told["pools"].as_array().expect("a list");
+        assert_eq!(pools.len(), 1, "a model's own redundancy is no pool");
+        assert_eq!(pools[0]["members"][0]["condition"], "batch_mode");
+        assert_eq!(told["default_chain"][0]["deployment"], "*@here");
+    }
+}

@@ -20,7 +20,8 @@ _CONDITION_OF_STEP = Lost(
     "LiteLLM has no conditions on fallbacks", "the fallback is taken whenever its turn comes"
 )
 _DELIVERY = Lost(
-    "LiteLLM has no such ways of delivery: continuing broken streams, holding back, racing",
+    "LiteLLM neither holds streams back nor lets attempts race, and continues broken ones only on "
+    "models of its own list",
     "left out: a stream that breaks off ends with an error",
 )
 _PARAMETERS = Lost("LiteLLM's strategies take no such parameters", "left out")
@@ -88,7 +89,7 @@ _PROVIDER = Inside(
         "price": Inside(
             {
                 "usd_per_request": Lost(
-                    "LiteLLM has no price of a request for chats",
+                    "LiteLLM's prices of chats are by token",
                     "left out: it looks for a price in its own list",
                 ),
                 "usd_per_1k_prompt_tokens": _KEPT,
@@ -96,7 +97,9 @@ _PROVIDER = Inside(
             }
         ),
         "features": _FEATURES,
-        "connect_timeout_ms": Lost("LiteLLM has no time limit for connecting", "left out"),
+        "connect_timeout_ms": Lost(
+            "LiteLLM has no time limit of its own for connecting", "left out"
+        ),
         "first_token_timeout_ms": Lost(
             "LiteLLM has one time limit for every silence of a stream",
             "`stream_timeout` is the longer of first-token and idle limit",
@@ -172,11 +175,13 @@ _SETTINGS = Inside(
     {
         "routing_strategy": _KEPT,
         "session_affinity": Lost(
-            "LiteLLM does not keep sessions to a deployment by their ids alone",
+            "LiteLLM's affinity is a check of another kind, off unless asked for",
             "left out: each request is chosen for by itself",
         ),
         "exploration": Lost("LiteLLM has no share for the unmeasured", "left out"),
-        "allow_strategy_override": Lost("LiteLLM's callers name no strategy", "left out"),
+        "allow_strategy_override": Lost(
+            "LiteLLM's callers name no strategy by a header", "left out"
+        ),
         "model_group_alias": _KEPT,
         "allowed_fails": _KEPT,
         "num_retries": _KEPT,
@@ -242,8 +247,8 @@ TREATMENT = Inside(
         "first_request_routing": Lost("LiteLLM does not ask which models are loaded", "left out"),
         "usage_based": Lost("LiteLLM's strategies take no weight factors", "left out"),
         "budgets": Lost(
-            "LiteLLM has no budgets for what goes to the cloud: its own are by its kinds of "
-            "providers, or by keys kept in a database",
+            "LiteLLM has no budgets for all that goes to the cloud: its own are by kind of "
+            "provider, deployment or tag, or by keys kept in a database",
             "left out: nothing limits spending",
         ),
         "experiments": Inside(

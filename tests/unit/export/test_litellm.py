@@ -184,6 +184,17 @@ def test_past_the_context_window_only_larger_ones_are_tried(export: Export) -> N
     assert "long-70b" not in fallbacks(export, "context_window_fallbacks")
 
 
+@pytest.mark.parametrize("config", [FLEET, REFERENCE_CONFIG])
+def test_every_name_leads_to_a_group_and_none_to_itself(config: Path) -> None:
+    export = export_litellm(config, {})
+    groups = {entry["model_name"] for entry in export.config["model_list"]}
+    assert set(export.config["router_settings"]["model_group_alias"].values()) <= groups
+    for kind in ("fallbacks", "context_window_fallbacks"):
+        for name, targets in fallbacks(export, kind).items():
+            assert {name, *targets} <= groups
+            assert name not in targets
+
+
 # ── Settings ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -223,6 +234,13 @@ def test_unknown_names_go_to_the_default_provider_unless_refused(
 @pytest.mark.parametrize("config", [FLEET, REFERENCE_CONFIG])
 def test_two_runs_write_the_same_file(config: Path) -> None:
     assert export_litellm(config, {}).text == export_litellm(config, {}).text
+
+
+def test_names_that_older_yaml_reads_as_something_else_are_quoted(tmp_path: Path) -> None:
+    text = FLEET.read_text().replace("  idle-3b:", '  "on": {provider: here}\n  idle-3b:')
+    export = written(text, tmp_path)
+    assert members(export, "on")
+    assert "model_name: 'on'" in export.text
 
 
 def test_the_file_says_where_it_comes_from_and_reads_back(export: Export) -> None:

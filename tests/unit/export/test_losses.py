@@ -161,5 +161,5 @@ def test_a_fallback_to_a_provider_alone_is_reported(tmp_path: Path) -> None:
 
 def test_the_reference_fleet_loses_what_litellm_does_not_have() -> None:
     reasons = " ".join(loss.reason for loss in export_litellm(REFERENCE_CONFIG, {}).losses)
-    for word in ("regular expressions", "capabilities", "conditions", "size", "delivery"):
+    for word in ("regular expressions", "capabilities", "conditions", "size", "race"):
         assert word in reasons
