@@ -3,6 +3,7 @@
 
 use serde_json::{json, Value};
 
+use crate::condition::Condition;
 use crate::settings::Settings;
 use crate::table::{
     Capability, CapabilityId, ChainStep, Deployment, DeploymentId, Member, Model, Pool, Provider,
@@ -116,7 +117,7 @@ fn members(table: &Table, members: &[Member]) -> Vec<Value> {
         json!({
             "deployments": ids(table, table.deployments_of(&member.target)),
             "weight": member.weight,
-            "condition": member.condition.as_ref().map(|condition| condition.source()),
+            "condition": member.condition.as_ref().map(Condition::source),
         })
     };
     members.iter().map(row).collect()
@@ -129,7 +130,7 @@ fn steps(table: &Table, steps: &[ChainStep]) -> Vec<Value> {
             Target::Model(model) => (Some(&table.models.get(model).name), None),
             Target::Deployment(id) => (None, Some(&table.deployments.get(id).id)),
         };
-        let condition = step.condition.as_ref().map(|condition| condition.source());
+        let condition = step.condition.as_ref().map(Condition::source);
         json!({ "model": model, "deployment": deployment, "condition": condition })
     };
     steps.iter().map(row).collect()
