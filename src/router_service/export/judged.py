@@ -16,6 +16,9 @@ from router_service.export.targets import passes_on
 _UNUSED = Lost(
     "no deployment of it is in use now", "left out, and out of the fallbacks that name it"
 )
+_GLOB = Lost(
+    "LiteLLM reads `*` in a group's name as any text", "exported as it is; give it another name"
+)
 _ANY_NAME = Lost(
     "LiteLLM's fallbacks are names: none sends the requested name on to a provider",
     "such steps are left out",
@@ -46,6 +49,8 @@ def _of_group(document: Document, group: Group) -> Iterator[tuple[str, Lost]]:
     at = child(f"/{group.section}", group.name)
     if not group.entries:
         yield at, _UNUSED
+    if "*" in group.name:
+        yield at, _GLOB
     if len(group.entries) > 1 and group.nearest.lost is not None:
         yield _strategy_pointer(document, group), group.nearest.lost
     if any(passes_on(step) for step in group.fallbacks):

@@ -212,6 +212,14 @@ def test_settings_are_those_in_force(export: Export) -> None:
     assert {key: settings[key] for key in expected} == expected
 
 
+def test_breakers_that_are_off_are_cooldowns_that_are_off(tmp_path: Path) -> None:
+    off = FLEET.read_text().replace("  allowed_fails: 2\n", "")
+    export = written(off + "error_based_routing: {enabled: false}\n", tmp_path)
+    settings = export.config["router_settings"]
+    assert settings["disable_cooldowns"] is True
+    assert "allowed_fails" not in settings
+
+
 def test_redis_only_where_it_is_configured(export: Export, tmp_path: Path) -> None:
     assert "redis" not in export.text
     settings = "router_settings:\n  redis_host: cache\n  redis_port: 6380\n"

@@ -159,6 +159,11 @@ def test_a_fallback_to_a_provider_alone_is_reported(tmp_path: Path) -> None:
     assert "requested name" in found["/fallback_chains/default"].reason
 
 
+def test_a_name_that_litellm_takes_for_a_glob_is_reported(tmp_path: Path) -> None:
+    text = FLEET.read_text().replace("  idle-3b:", '  "any*": {provider: here}\n  idle-3b:')
+    assert "any text" in losses(text, tmp_path)["/models/any*"].reason
+
+
 def test_the_reference_fleet_loses_what_litellm_does_not_have() -> None:
     reasons = " ".join(loss.reason for loss in export_litellm(REFERENCE_CONFIG, {}).losses)
     for word in ("regular expressions", "capabilities", "conditions", "size", "race"):
