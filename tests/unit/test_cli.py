@@ -53,7 +53,19 @@ def routed(*args: str, stdin: str | bytes | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "command", [["serve"], ["demo"], ["check"], ["route"], ["simulate"], ["config", "schema"], []]
+    "command",
+    [
+        ["serve"],
+        ["demo"],
+        ["check"],
+        ["route"],
+        ["simulate"],
+        ["logs", "tail"],
+        ["logs", "analyze"],
+        ["uptime"],
+        ["config", "schema"],
+        [],
+    ],
 )
 def test_every_help_has_an_example(command: list[str]) -> None:
     result = run(*command, "--help")
@@ -102,6 +114,40 @@ def test_check_as_json(tmp_path: Path) -> None:
     report = json.loads(result.stdout)
     assert (report["errors"], report["warnings"]) == (1, 0)
     assert report["diagnostics"][0]["code"] == "unreadable-file"
+
+
+def test_check_as_sarif(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(FLEET.replace("chain: [small-7b]", "chain: [smal-7b]") + "colour: red\n")
+    result = run("check", str(path), "--format", "sarif")
+    assert result.exit_code == 1
+    sarif = json.loads(result.stdout)
+    assert sarif["version"] == "2.1.0"
+    (scan,) = sarif["runs"]
+    places = [found["locations"][0]["physicalLocation"] for found in scan["results"]]
+    assert {place["artifactLocation"]["uri"] for place in places} == {path.as_posix()}
+    assert [place["region"] for place in places] == [
+        {"startLine": 8, "startColumn": 21},
+        {"startLine": 10, "startColumn": 1},
+    ]
+    assert {found["level"] for found in scan["results"]} == {"error"}
+    rules = {rule["id"] for rule in scan["tool"]["driver"]["rules"]}
+    assert rules == {found["ruleId"] for found in scan["results"]}
+
+
+def test_check_as_github_annotations(tmp_path: Path) -> None:
+    path = tmp_path / "bad, 100%.yaml"
+    path.write_text(FLEET.replace("chain: [small-7b]", "chain: [smal-7b]"))
+    result = run("check", str(path), "--format", "github")
+    assert result.exit_code == 1
+    (line,) = result.stdout.splitlines()
+    assert line.startswith(f"::error file={tmp_path}/bad%2C 100%25.yaml,line=8,col=21,title=")
+    assert "%0Afix: " in line
+
+
+def test_a_good_file_has_no_annotation(fleet: str) -> None:
+    result = run("check", fleet, "--format", "github")
+    assert (result.exit_code, result.stdout) == (0, "")
 
 
 def test_strict_makes_warnings_fail(tmp_path: Path) -> None:

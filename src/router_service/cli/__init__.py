@@ -11,9 +11,11 @@ from router_service import __version__
 from router_service.cli.check import check
 from router_service.cli.config import config
 from router_service.cli.demo import demo
+from router_service.cli.logs import logs
 from router_service.cli.route import route
 from router_service.cli.serve import serve
 from router_service.cli.simulate import simulate
+from router_service.cli.uptime import uptime
 
 _EXAMPLES = """
 \b
@@ -22,6 +24,7 @@ Examples:
   router-service check config/model-mappings.yaml
   router-service route --model code --prompt "print hello" --max-tokens 50
   router-service simulate --model general-chat --load 0.9
+  router-service logs analyze access.log --since 24h
   router-service serve --config config/model-mappings.yaml
 """
 
@@ -32,7 +35,7 @@ def router_service() -> None:
     """Decide which backend answers an LLM request, and carry the request out."""
 
 
-for _command in (serve, demo, check, route, simulate, config):
+for _command in (serve, demo, check, route, simulate, logs, uptime, config):
     router_service.add_command(_command)
 
 

@@ -61,9 +61,12 @@ def compile_table(
         return None, in_reading_order(found)
     try:
         table = Table.compile(json.dumps(document.value, allow_nan=False).encode())
-        found += located(table.warnings, document.places)
+        of_core = located(table.warnings, document.places)
     except ConfigRejected as rejected:
-        found += located(rejected.diagnostics, document.places)
+        of_core = located(rejected.diagnostics, document.places)
+    # A value that YAML itself is wrong about says nothing to the core.
+    known = {item.place for item in document.problems}
+    found += [item for item in of_core if item.place not in known]
     return (None if document.problems else table), in_reading_order(found)
 
 
