@@ -85,7 +85,8 @@ class AdminServiceServicer(object):
 
     def ReloadConfig(self, request, context):
         """Reads the routing config again and puts it in place as a whole, or keeps the old one and lists
-        every error. Running requests finish on the config they started with.
+        every error. Can go back to an earlier one as well. Running requests finish on the config they
+        started with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
