@@ -33,7 +33,6 @@ from router_service.observe.observers import Observers
 from router_service.observe.text import Redactor
 from router_service.observe.tracing import BaseUrl, Tracing, configure_tracing
 from router_service.service_config import (
-    ReloadConfig,
     ServiceConfig,
     check_binding,
     load_api_keys,
@@ -144,31 +143,39 @@ async def running(config: ServiceConfig, loaded: Loaded, load: Load) -> AsyncIte
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )
-        operations = Operations(
-            router=router,
-            upstreams=upstreams,
-            load=load,
-            connect=connect,
-            first=loaded,
-            versions=await asyncio.to_thread(_versions, table, loaded, config.reload),
-            switch=SwitchSettings(config.switch.commands, config.switch.timeout_s),
-        )
-        stack.push_async_callback(operations.stop)
+        operations = _operations(router, upstreams, connect, loaded, load, config)
         for work in _background(router, upstreams, operations, config):
             task = asyncio.create_task(work)
             task.add_done_callback(partial(_tell_if_failed, metrics))
             stack.push_async_callback(_end, task)
         ports = await _start_faces(stack, config, orchestrator, operations, Keys(keys), metrics)
+        stack.push_async_callback(operations.stop)
         # Half of the time to wait for a slot, so that who gets one still has the other half.
         stack.callback(admission.drain, config.limits.drain_timeout_s / 2)
         yield Service(orchestrator, operations, router, admission, *ports, access_log)
 
 
-def _versions(table: Table, loaded: Loaded, config: ReloadConfig) -> Versions:
-    """With those that were kept by an earlier run."""
-    versions = Versions(Version(table.version, now_us(), loaded.document), config.state_dir)
+def _operations(
+    router: Router,
+    upstreams: Upstreams,
+    connect: Connect,
+    loaded: Loaded,
+    load: Load,
+    config: ServiceConfig,
+) -> Operations:
+    """With the routing configs that an earlier run kept."""
+    first = Version(router.table.version, now_us(), loaded.document)
+    versions = Versions(first, config.reload.state_dir)
     versions.save()
-    return versions
+    return Operations(
+        router=router,
+        upstreams=upstreams,
+        load=load,
+        connect=connect,
+        first=loaded,
+        versions=versions,
+        switch=SwitchSettings(config.switch.commands, config.switch.timeout_s),
+    )
 
 
 def _admission(config: ServiceConfig) -> Admission:

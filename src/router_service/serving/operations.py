@@ -103,6 +103,7 @@ class Operations:
             if not dry_run:
                 self._put_in_place(table, document, kept.document)
                 self._versions.go_back(kept)
+                self._versions.rename(table.version)
                 self._rolled_back = True
             reload = Reload(
                 True, self._router.table.version, previous, (), changed, rolled_back=True

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from router_service.core import Clock, Router
 from router_service.errors import RouterError, SwitchFailed, SwitchRefused, UpstreamError
@@ -97,15 +97,14 @@ class Switching:
 
         Raises SwitchRefused.
         """
-        table, now_us = self._router.table, self._clock()
-        figures = json.loads(self._router.status(now_us))["providers"]
+        table = self._router.table
+        figures = json.loads(self._router.status(self._clock()))["providers"]
         deployed = ((model.name, on) for model in table.models for on in model.providers)
         everyone = members(figures, deployed)
         new = meant(target, everyone)
         if new.active:
             raise SwitchRefused(f"{new.provider} is the active member already")
-        if figures[new.provider]["state"] != "enabled":
-            why = figures[new.provider]["state_reason"]
+        if why := figures[new.provider]["state_reason"]:
             raise SwitchRefused(f"{new.provider} is {why}; enable it first")
         if new.provider not in self._settings.commands:
             raise SwitchRefused(
@@ -133,7 +132,7 @@ class Switching:
             return await self._failed(one, f"internal error ({type(fault).__name__}), see the log")
         finally:
             if held:
-                self._router.set_provider_state(one.old, "enabled")
+                self._release(one)
         one.begins("active", f"{one.new.provider} is the active member")
         return None
 
@@ -167,14 +166,21 @@ class Switching:
 
     def _hold(self, one: _Switch) -> bool:
         """Whether the old member is held for this switch, and not by an operator already."""
-        if not one.old:
+        if not one.old or self._figures(one.old).get("state") != "enabled":
             return False
-        figures = json.loads(self._router.status(self._clock()))["providers"][one.old]
-        if figures["state"] != "enabled":
-            return False
-        reason = f"switching to {one.new.provider}"
-        self._router.set_provider_state(one.old, "draining", reason=reason)
+        self._router.set_provider_state(one.old, "draining", reason=one.reason)
         return True
+
+    def _release(self, one: _Switch) -> None:
+        """Unless an operator wants something else of it by now."""
+        if str(self._figures(one.old).get("state_reason")).endswith(one.reason):
+            self._router.set_provider_state(one.old, "enabled")
+
+    def _figures(self, provider: str) -> dict[str, Any]:
+        """What the core says of a provider; nothing, where a reload took it away."""
+        figures = json.loads(self._router.status(self._clock()))["providers"]
+        told: dict[str, Any] = figures.get(provider, {})
+        return told
 
     async def _failed(self, one: _Switch, why: str) -> SwitchFailed:
         """Take back what was done, and say so."""
@@ -213,6 +219,11 @@ class _Switch:
     tell: Tell
     stage: SwitchStage = "draining"
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def reason(self) -> str:
+        """Why the old member is drained."""
+        return f"switching to {self.new.provider}"
 
     def begins(self, stage: SwitchStage, message: str) -> None:
         """Tell that a stage begins, to the log too."""

@@ -64,7 +64,9 @@ class Versions:
         self._in_use = version.version
 
     def rename(self, version: str) -> None:
-        """The one in use is another table now, of the same document: a switch does that."""
+        """The one in use is another table than its document's alone: a switch does that."""
+        if version == self._in_use:
+            return
         self._kept = [kept for kept in self._kept if kept.version != version]
         self._kept = [
             replace(kept, version=version) if kept.version == self._in_use else kept

@@ -102,7 +102,9 @@ class AdminServiceServicer(object):
 
     def SwitchModel(self, request, context):
         """Makes another member of an exclusive group the active one: drains the old, runs the switch
-        command, waits for health, activates. Each stage is told as it begins; no request is lost.
+        command, waits for health, activates. Each stage is told as it begins; no request is lost. Where
+        a stage fails, the old member is active again and the call ends ABORTED. Goes on when its caller
+        leaves. Outlives reloads, not the process.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

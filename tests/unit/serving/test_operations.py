@@ -14,7 +14,7 @@ import pytest
 
 from router_service.config.diagnostics import LocatedDiagnostic
 from router_service.core import Router, Table
-from router_service.errors import RollbackRefused, UnknownProvider
+from router_service.errors import RollbackRefused, SwitchRefused, UnknownProvider
 from router_service.serving.operations import Operations
 from router_service.serving.ports import KeptConfig
 from router_service.serving.switch import SwitchSettings
@@ -63,6 +63,8 @@ class File:
 
     providers: Sequence[str] = ()
     """Of the config; without any there is no table."""
+    text: bytes | None = None
+    """The whole config, instead."""
     findings: Sequence[LocatedDiagnostic] = ()
     fault: Exception | None = None
     loading: int = 0
@@ -78,7 +80,7 @@ class File:
                 raise self.fault
             if not self.providers:
                 return Read(None, self.findings)
-            text = document(*self.providers)
+            text = self.text or document(*self.providers)
             return Read(Table.compile(text), self.findings, text)
         finally:
             with self.lock:
@@ -268,6 +270,66 @@ async def test_one_that_cannot_be_gone_back_to_changes_nothing(house: House) -> 
     with pytest.raises(RollbackRefused, match="cannot be used by this version of the program"):
         await house.operations.rollback("00ff")
     assert house.router.table is before
+
+
+# ── Exclusive groups ────────────────────────────────────────────────────────────────────────────
+
+
+def grouped(*, capacity: int = 4, **fields: Any) -> bytes:
+    """`one` is the active member of a group, `two` another one."""
+    config = json.loads(document("one", "two"))
+    for name, provider in config["providers"].items():
+        provider |= {"exclusive_group": "g", "active": name == "one", "capacity": capacity}
+    config["providers"]["two"] |= fields
+    return json.dumps(config).encode()
+
+
+def active(house: House) -> list[str]:
+    return [one.id for one in house.router.table.providers if one.active]
+
+
+async def test_an_activated_member_outlasts_reloads_and_rollbacks(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.file.text = grouped()
+    await house.operations.reload()
+    assert active(house) == ["one"]
+    await house.operations.check("g", "two")
+    assert active(house) == ["one"]
+    await house.operations.activate("g", "two")
+    assert active(house) == ["two"]
+    switched = house.version
+    assert house.operations.config_in_use().kept[-1] == KeptConfig(switched, NOW_US, True)
+
+    house.file.text = grouped(capacity=8)
+    reload = await house.operations.reload()
+    assert sorted(reload.changes) == [
+        "provider one: capacity 4 → 8",
+        "provider two: capacity 4 → 8",
+    ]
+    assert active(house) == ["two"]
+    assert "the switch to two stands, over the file" in caplog.text
+    assert (await house.operations.rollback("previous")).table_version == switched
+    assert active(house) == ["two"]
+    await house.operations.activate("g", "one")
+    assert active(house) == ["one"]
+    assert house.version == Table.compile(grouped()).version
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [(grouped(enabled=False), "disables it"), (b'{"default_provider": "ollama"}', "no providers")],
+)
+async def test_a_member_that_the_config_cannot_make_active_is_refused(
+    house: House, text: bytes, why: str
+) -> None:
+    house.file.text = text
+    await house.operations.reload()
+    version = house.version
+    for attempt in (house.operations.check, house.operations.activate):
+        with pytest.raises(SwitchRefused, match=why):
+            await attempt("g", "two")
+    assert house.version == version
 
 
 # ── Providers ───────────────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,18 @@ def test_one_that_comes_again_is_the_last_and_there_once() -> None:
     assert names(kept("a", "a")) == ["a"]
 
 
+def test_the_one_in_use_may_become_another_table() -> None:
+    versions = kept("a", "b", "c")
+    versions.rename("c")
+    assert names(versions) == ["a", "b", "c"]
+    document = versions.find("c").document
+    versions.rename("switched")
+    assert names(versions) == ["a", "b", "switched"]
+    assert (versions.in_use, versions.find("switched").document) == ("switched", document)
+    versions.rename("a")
+    assert names(versions) == ["b", "a"]
+
+
 def test_one_that_is_not_kept_is_told_with_those_that_are() -> None:
     with pytest.raises(RollbackRefused, match="no version 'z' is kept; there are: a, b"):
         kept("a", "b").find("z")
