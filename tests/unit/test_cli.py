@@ -310,11 +310,11 @@ class FakeService:
 
     def __init__(self) -> None:
         self.config: Any = None
-        self.table: Any = None
+        self.loaded: Any = None
         self.load: Any = None
 
-    async def serve(self, config: Any, table: Any, load: Any) -> int:
-        self.config, self.table, self.load = config, table, load
+    async def serve(self, config: Any, loaded: Any, load: Any) -> int:
+        self.config, self.loaded, self.load = config, loaded, load
         return 3
 
 
@@ -339,9 +339,10 @@ def test_serve_hands_over_config_and_table(
     assert (service.config.grpc.host, service.config.grpc.port) == ("::1", 50051)
     assert service.config.logging.level == "debug"
     assert service.config.limits.max_queue == 7
-    assert [item.id for item in service.table.providers] == ["one", "two"]
-    again, findings = service.load()
-    assert (again.version, findings) == (service.table.version, [])
+    assert [item.id for item in service.loaded.table.providers] == ["one", "two"]
+    again = service.load()
+    assert (again.table.version, again.findings) == (service.loaded.table.version, [])
+    assert (again.document, again.files) == (service.loaded.document, service.loaded.files)
 
 
 def test_the_command_line_goes_before_the_environment(fleet: str, service: FakeService) -> None:

@@ -12,6 +12,7 @@ from router_service.cli.check import check
 from router_service.cli.config import config
 from router_service.cli.demo import demo
 from router_service.cli.logs import logs
+from router_service.cli.models import models
 from router_service.cli.route import route
 from router_service.cli.serve import serve
 from router_service.cli.simulate import simulate
@@ -35,7 +36,7 @@ def router_service() -> None:
     """Decide which backend answers an LLM request, and carry the request out."""
 
 
-for _command in (serve, demo, check, route, simulate, logs, uptime, config):
+for _command in (serve, demo, check, route, simulate, config, models, logs, uptime):
     router_service.add_command(_command)
 
 

@@ -1,6 +1,6 @@
-"""`config`: questions about the config files themselves.
+"""`config`: questions about the config files, and the routing config of a running router.
 
-For now the JSON Schemas, which give editors completion and checks while typing.
+Here the JSON Schemas, which give editors completion and checks while typing.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 
 import click
+
+from router_service.cli.reload import reload, rollback
 
 
 @click.group()
@@ -31,3 +33,7 @@ def schema(service: bool, _as_json: bool) -> None:
 
         declared = json.loads(Table.schema())
     click.echo(json.dumps(declared, indent=2, ensure_ascii=False))
+
+
+for _command in (reload, rollback):
+    config.add_command(_command)

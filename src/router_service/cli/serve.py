@@ -16,7 +16,7 @@ import click
 from router_service.cli.failures import reported
 
 if TYPE_CHECKING:
-    from router_service.core import Table
+    from router_service.config.routing import Loaded
     from router_service.service_config import ServiceConfig
 
 _PORT = click.IntRange(0, 65_535)
@@ -62,10 +62,11 @@ def serve(
 ) -> None:
     """Run the router: gRPC on 127.0.0.1:50051 and HTTP on 127.0.0.1:4000 by default.
 
-    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. SIGHUP
-    reads the routing config again and reopens the access log.
+    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. The
+    routing config is read again when its files change, and on SIGHUP, which also reopens the access
+    log.
     """
-    from router_service.config.routing import load_table
+    from router_service.config.routing import load_routing, table_of
     from router_service.service_config import load_service_config
 
     with reported():
@@ -78,10 +79,11 @@ def serve(
                 "routing": {"config": routing},
             },
         )
-        table = load_table(config.routing.config)
+        loaded = load_routing(config.routing.config)
+        table = table_of(loaded)
         if table.warnings:
             _point_at_warnings(config, len(table.warnings))
-        sys.exit(_run(config, table))
+        sys.exit(_run(config, loaded))
 
 
 def overridden(config: ServiceConfig, options: dict[str, dict[str, object]]) -> ServiceConfig:
@@ -102,9 +104,9 @@ def _point_at_warnings(config: ServiceConfig, number: int) -> None:
     )
 
 
-def _run(config: ServiceConfig, table: Table) -> int:
+def _run(config: ServiceConfig, loaded: Loaded) -> int:
     from router_service.app import serve as run_service
-    from router_service.config.routing import compile_table
+    from router_service.config.routing import load_routing
 
-    load = partial(compile_table, config.routing.config)
-    return asyncio.run(run_service(config, table, load))
+    load = partial(load_routing, config.routing.config)
+    return asyncio.run(run_service(config, loaded, load))
