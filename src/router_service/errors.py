@@ -13,6 +13,7 @@ RouterError
 ├── StreamBroken          an answer broke off after part of it had been sent
 ├── UnknownProvider       an operator names a provider that the routing config does not have
 ├── NotBuilt              the API has it, this version does not
+├── NothingFound          no model server answers on this machine
 ├── ConfigRejected        the routing config has errors
 └── ServiceConfigRejected the service config has errors
 """
@@ -160,6 +161,10 @@ class UnknownProvider(RouterError):
 
 class NotBuilt(RouterError):
     code = "not_built"
+
+
+class NothingFound(RouterError):
+    code = "nothing_found"
 
 
 class ConfigRejected(RouterError):

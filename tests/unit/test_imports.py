@@ -22,6 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"core", "errors"},
     "service_config": {"config", "errors"},
     "connectors": WORDS,
+    "discover": WORDS | {"config", "connectors", "core"},
+    "doctor": WORDS | {"connectors", "core", "discover"},
     "observe": WORDS | {"__version__"},
     "serving": WORDS | {"core"},
     "faces": {"errors"},
@@ -29,7 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     "faces.http": WORDS | {"serving", "faces"},
     "testing": set(),
     "testing.demo": {"testing", "config", "service_config", "v1"},
-    "cli": WORDS | {"core", "config", "service_config", "serving", "__version__"},
+    "cli": WORDS
+    | {"core", "config", "discover", "doctor", "service_config", "serving", "__version__"},
     "app": WORDS
     | {
         "core",

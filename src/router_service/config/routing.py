@@ -17,6 +17,7 @@ from router_service.config.diagnostics import (
     in_reading_order,
     listing,
 )
+from router_service.config.document import Document
 from router_service.config.environment import apply_environment
 from router_service.config.include import read_with_includes
 from router_service.config.places import Places
@@ -52,6 +53,16 @@ def compile_table(
     """A table where there is no error, and all findings in reading order."""
     try:
         document = read_with_includes(Path(path))
+    except DocumentError as problem:
+        return None, [problem.diagnostic]
+    return compile_document(document, environ)
+
+
+def compile_document(
+    document: Document, environ: Mapping[str, str] = os.environ
+) -> tuple[Table | None, list[LocatedDiagnostic]]:
+    """As compile_table, for a document that has been read, which the environment may change."""
+    try:
         apply_environment(document, environ)
     except DocumentError as problem:
         return None, [problem.diagnostic]
