@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from router_service import __version__
 from router_service.cli import router_service
+from router_service.config.routing import load_table
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = str(ROOT / "config/model-mappings.yaml")
@@ -323,6 +324,19 @@ def test_serve_points_at_warnings(tmp_path: Path, service: FakeService) -> None:
     result = run("serve", "--config", str(path))
     assert result.exit_code == 3
     assert f"router-service check {path}" in result.stderr
+
+
+def test_serve_without_a_config_where_nobody_is(tmp_path: Path, service: FakeService) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("routing: {discover_ports: [4321]}\n")
+    # Its own port is not asked, so no port is left.
+    result = run("serve", "--service-config", str(file), "--http-port", "4321")
+    assert result.exit_code == 3, result.output
+    assert "no model server answers on this machine (ports asked: none)" in result.stderr
+    assert "using the shipped reference fleet" in result.stderr
+    assert service.table.version == load_table(REFERENCE).version
+    table, findings = service.load()
+    assert (table, [finding.code for finding in findings]) == (None, ["nothing-found"])
 
 
 def test_serve_refuses_bad_service_configs(tmp_path: Path, service: FakeService) -> None:

@@ -253,7 +253,8 @@ impl PyTable {
     #[getter]
     fn deployments(&self) -> Vec<PyDeployment> {
         let models = self.table.models.iter();
-        let ids = models.flat_map(|(model, entry)| entry.deployments.iter().map(move |id| (model, *id)));
+        let ids =
+            models.flat_map(|(model, entry)| entry.deployments.iter().map(move |id| (model, *id)));
         ids.map(|(model, id)| PyDeployment { table: self.table.clone(), id, model }).collect()
     }
     #[getter]

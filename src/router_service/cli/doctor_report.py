@@ -50,9 +50,9 @@ def print_report(found: dict[str, Any], console: Console | None = None) -> None:
     console = console or Console()
     table = Table(box=SIMPLE_HEAD, header_style="dim")
     for column in _COLUMNS:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "provider")
     for provider in found["providers"]:
-        table.add_row(*_row(provider))
+        table.add_row(*_row(provider, _missing(provider, found["findings"])))
     console.print(table)
     for provider in found["providers"]:
         if provider["models"]:
@@ -110,7 +110,15 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
 
 
-def _row(provider: dict[str, Any]) -> list[str]:
+def _missing(provider: dict[str, Any], findings: Sequence[dict[str, Any]]) -> int:
+    """Of its deployments; those it answers for all the same are no finding."""
+    codes = ("model-missing", "model-not-listed")
+    return sum(
+        finding["provider"] == provider["id"] and finding["code"] in codes for finding in findings
+    )
+
+
+def _row(provider: dict[str, Any], missing: int) -> list[str]:
     name, kind = escape(provider["id"]), provider["kind"]
     if not provider["active"]:
         return [name, kind, "inactive", *[""] * (len(_COLUMNS) - 3)]
@@ -121,7 +129,7 @@ def _row(provider: dict[str, Any]) -> list[str]:
         "yes" if provider["reached"] else "[red]no[/]",
         _shown(provider["connect_ms"]),
         _shown(provider["list_ms"]),
-        _models(provider),
+        _models(provider, missing),
         {"missing": "[red]missing[/]", "refused": "[red]refused[/]"}.get(
             provider["key"], provider["key"]
         ),
@@ -134,10 +142,9 @@ def _shown(milliseconds: float | None) -> str:
     return "" if milliseconds is None else f"{milliseconds:.0f} ms"
 
 
-def _models(provider: dict[str, Any]) -> str:
+def _models(provider: dict[str, Any], missing: int) -> str:
     if provider["models"] is None:
         return ""
-    missing = len(provider["missing"])
     return f"{len(provider['models'])}" + (f", {missing} missing" if missing else "")
 
 
@@ -145,7 +152,7 @@ def _load(provider: dict[str, Any]) -> str:
     offered = provider["load_signals"]
     if offered is None:
         return "not asked" if provider["location"] == "cloud" else ""
-    return ", ".join(offered).replace("_", " ") or "none"
+    return ", ".join(offered).replace("cache_used", "cache") or "none"
 
 
 def _names(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
@@ -20,6 +21,7 @@ __all__ = [
     "CONNECTORS",
     "Connectors",
     "HttpConnector",
+    "Keyless",
     "Overlay",
     "ProviderSpec",
     "build",
@@ -47,6 +49,16 @@ class ProviderSpec(Protocol):
     def base_url(self) -> str: ...
     @property
     def credential(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Keyless:
+    """ProviderSpec of a server that is asked without a key."""
+
+    id: str
+    kind: str
+    base_url: str
+    credential: None = None
 
 
 def open_session(on_connected: Callable[[float], None] | None = None) -> aiohttp.ClientSession:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,20 +37,18 @@ def document_of(servers: Sequence[Server]) -> dict[str, Any]:
     first server, which gets it unchanged.
     """
     providers: dict[str, Any] = {}
-    models: dict[str, Any] = {}
+    listed: dict[str, list[str]] = {}
+    sizes: dict[str, str | int] = {}
     for server in servers:
         if server.locked:
             continue
         name = _provider_name(server, providers)
         providers[name] = _provider(server)
         for model, size in server.models.items():
-            entry = models.setdefault(model, {"deployments": []})
-            entry["deployments"].append({"provider": name})
-            if "parameters" not in entry and (parameters := _parameters(size)) is not None:
-                entry["parameters"] = parameters
-    for model, entry in models.items():
-        if model.endswith(_LATEST) and (plain := model.removesuffix(_LATEST)) not in models:
-            entry["aliases"] = [plain]
+            listed.setdefault(model, []).append(name)
+            if (parameters := _parameters(size)) is not None:
+                sizes.setdefault(model, parameters)
+    models = {model: _model(model, listed, sizes.get(model)) for model in listed}
     return {"default_provider": next(iter(providers)), "providers": providers, "models": models}
 
 
@@ -73,6 +71,19 @@ def summary(server: Server) -> str:
     number = len(server.models)
     models = "1 model" if number == 1 else f"{number} models"
     return f"{_own_name(server)} at {server.base_url}: {models}"
+
+
+def _model(
+    name: str, listed: Mapping[str, Sequence[str]], parameters: str | int | None
+) -> dict[str, Any]:
+    """`listed`: the providers that list each name."""
+    providers = listed[name]
+    model: dict[str, Any] = {"provider": providers[0]}
+    if len(providers) > 1:
+        model = {"deployments": [{"provider": provider} for provider in providers]}
+    if name.endswith(_LATEST) and (plain := name.removesuffix(_LATEST)) not in listed:
+        model["aliases"] = [plain]
+    return model if parameters is None else model | {"parameters": parameters}
 
 
 def _provider(server: Server) -> dict[str, Any]:

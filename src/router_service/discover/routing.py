@@ -29,7 +29,7 @@ class DiscoveredRouting:
 
     def nothing(self) -> str:
         """What to say where nobody is found."""
-        asked = ", ".join(map(str, self._ports)) or "none: routing.discover_ports is empty"
+        asked = ", ".join(map(str, self._ports)) or "none"
         return f"no model server answers on this machine (ports asked: {asked})"
 
     def find(self, tell: Callable[[str], None]) -> list[Server]:

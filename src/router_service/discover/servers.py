@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from router_service.connectors import build, open_session
+from router_service.connectors import Keyless, build, open_session
 from router_service.core import overlay
 from router_service.errors import UpstreamError
 from router_service.types import LoadSignals, OutcomeClass
@@ -33,16 +33,6 @@ class Server:
     """It wants a key before it says more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """connectors.ProviderSpec of somebody who is yet unknown."""
-
-    id: str
-    kind: str
-    base_url: str
-    credential: None = None
-
-
 async def look(ports: Iterable[int], timeout_s: float = TIMEOUT_S) -> list[Server]:
     """Who answers on these ports of this machine, in their order. All are asked at once."""
     async with open_session() as session:
@@ -54,8 +44,8 @@ async def look(ports: Iterable[int], timeout_s: float = TIMEOUT_S) -> list[Serve
 async def recognise(session: aiohttp.ClientSession, root: str, timeout_s: float) -> Server | None:
     """Who answers at an address without a path; None where nobody speaks a protocol of ours."""
     ollama, openai = await asyncio.gather(
-        _ask(session, _Address(root, "ollama", root), timeout_s),
-        _ask(session, _Address(root, "openai", f"{root}/v1"), timeout_s),
+        _ask(session, Keyless(root, "ollama", root), timeout_s),
+        _ask(session, Keyless(root, "openai", f"{root}/v1"), timeout_s),
     )
     # Ollama speaks OpenAI's API too, and llama.cpp lists its models as Ollama does; but only Ollama
     # tells which ones are loaded.
@@ -64,9 +54,7 @@ async def recognise(session: aiohttp.ClientSession, root: str, timeout_s: float)
     return openai or (ollama if ollama is not None and ollama.locked else None)
 
 
-async def _ask(
-    session: aiohttp.ClientSession, address: _Address, timeout_s: float
-) -> Server | None:
+async def _ask(session: aiohttp.ClientSession, address: Keyless, timeout_s: float) -> Server | None:
     connector = build(address, session, overlay=overlay, environ={}, max_whole=MOST_LISTED_BYTES)
     try:
         models = await connector.probe(timeout_s)

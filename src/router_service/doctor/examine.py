@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import aiohttp
 
-from router_service.connectors import HttpConnector, build, open_session
+from router_service.connectors import HttpConnector, Keyless, build, open_session
 from router_service.connectors.connector import NOT_OFFERED
 from router_service.connectors.model_names import is_listed
 from router_service.core import Deployment, Provider, Table, overlay
@@ -93,27 +93,20 @@ async def examine(
     """Every provider in the table's order; `examined` hears each id as it is done. Inactive ones
     are not asked."""
     room = asyncio.Semaphore(MOST_AT_ONCE)
+    deployments: dict[str, list[Deployment]] = {provider.id: [] for provider in table.providers}
+    for deployment in table.deployments:
+        if deployment.enabled:
+            deployments[deployment.provider].append(deployment)
 
     async def one(provider: Provider) -> Examined:
         if not provider.active:
             return Examined(provider)
-        deployments = [it for it in table.deployments if it.provider == provider.id and it.enabled]
         async with room:
-            result = await _Visit(provider, deployments, wishes, environ).result()
+            result = await _Visit(provider, deployments[provider.id], wishes, environ).result()
         examined(provider.id)
         return result
 
     return await asyncio.gather(*map(one, table.providers))
-
-
-@dataclass(frozen=True, slots=True)
-class _Keyless:
-    """connectors.ProviderSpec of the same provider, without its key."""
-
-    id: str
-    kind: str
-    base_url: str
-    credential: None = None
 
 
 class _Visit:
@@ -140,7 +133,7 @@ class _Visit:
     async def _examined(self, session: aiohttp.ClientSession) -> Examined:
         provider, timeout_s = self._provider, self._wishes.timeout_s
         keyed = self._connector(session, provider)
-        bare = self._connector(session, _Keyless(provider.id, provider.kind, provider.base_url))
+        bare = self._connector(session, Keyless(provider.id, provider.kind, provider.base_url))
         time = asyncio.get_running_loop().time
         began = time()
         listed, error = await _asked(keyed.probe(timeout_s))
@@ -178,9 +171,7 @@ class _Visit:
             seen_as=seen_as,
         )
 
-    def _connector(
-        self, session: aiohttp.ClientSession, spec: Provider | _Keyless
-    ) -> HttpConnector:
+    def _connector(self, session: aiohttp.ClientSession, spec: Provider | Keyless) -> HttpConnector:
         return build(spec, session, overlay=overlay, environ=self._environ)
 
     async def _key(

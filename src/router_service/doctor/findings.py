@@ -149,7 +149,7 @@ def _of_models(examined: Examined) -> Iterator[Finding]:
     if not listed:
         message = f"{provider.id} lists no model"
         yield Finding(provider.id, "warning", "no-models", message, _get_model(provider, "NAME"))
-    if _takes_any_name(examined) and _answered(examined):
+    if _took_other_name(examined):
         return
     for missing in examined.missing:
         yield _missing_model(examined, missing)
@@ -161,8 +161,12 @@ def _takes_any_name(examined: Examined) -> bool:
     return provider.kind == "openai" and provider.location == "local" and len(listed) == 1
 
 
-def _answered(examined: Examined) -> bool:
-    return examined.first_token is not None and examined.first_token.error is None
+def _took_other_name(examined: Examined) -> bool:
+    """Whether it has answered to a name it does not list, as it then does to all."""
+    token = examined.first_token
+    unlisted = {missing.upstream_model for missing in examined.missing}
+    answered = token is not None and token.error is None and token.upstream_model in unlisted
+    return answered and _takes_any_name(examined)
 
 
 def _missing_model(examined: Examined, missing: Missing) -> Finding:

@@ -69,6 +69,19 @@ async def test_a_server_that_is_silent_is_left_out() -> None:
     assert [one.base_url for one in found] == [ollama.base_url]
 
 
+async def test_a_llama_cpp_that_lists_models_as_ollama_does_is_none() -> None:
+    lists = Lists(
+        {
+            "/api/tags": (200, '{"models": [{"name": "m"}]}'),
+            "/v1/models": (200, '{"data": [{"id": "m"}]}'),
+            "/metrics": (200, "llamacpp:requests_processing 0\n"),
+        }
+    )
+    async with serving(lists) as url:
+        (found,) = await look([int(url.rpartition(":")[2])])
+    assert (found.kind, found.base_url, found.signals.running) == ("openai", f"{url}/v1", 0)
+
+
 async def test_the_config_loads_from_a_file_as_it_is(fleet: FakeFleet, tmp_path: Path) -> None:
     document = document_of(await look(ports(fleet)))
     path = tmp_path / "found.yaml"

@@ -255,8 +255,11 @@ async def test_a_server_of_one_model_may_answer_to_any_name() -> None:
         config = one(provider.base_url, "llama-cpp-native")
         _, listed = await examined(config)
         _, asked = await examined(config, TOKEN)
+        both = one(provider.base_url, "default", "llama-cpp-native")
+        _, proven = await examined(both, TOKEN)
     assert "--first-token" in only(listed, "model-not-listed", "warning").fix
     assert asked == []
+    only(proven, "model-not-listed", "warning")
 
 
 async def test_a_server_without_models() -> None:
