@@ -63,7 +63,7 @@ async def test_something_is_wrong(fleet: FakeFleet, config: Path) -> None:
     result = await run("doctor", "--config", config)
     assert result.exit_code == 1
     assert "[unreachable]" in result.stdout
-    assert "fix: is vLLM running on 127.0.0.1? start it: vllm serve" in result.stdout
+    assert "start it: vllm serve" in result.stdout
     assert result.stdout.endswith("1 of 2 active providers usable; 1 inactive and not asked\n")
 
 

@@ -68,9 +68,10 @@ def doctor(
         from router_service.config.reference import REFERENCE_CONFIG
         from router_service.config.routing import load_table
         from router_service.doctor.examine import Wishes
+        from router_service.service_config.model import USUAL_PORTS
 
         table = load_table(routing or REFERENCE_CONFIG)
-        examined = _examined(table, Wishes(timeout_s, first_token, cloud))
+        examined = _examined(table, Wishes(timeout_s, first_token, cloud, USUAL_PORTS))
     from router_service.cli.doctor_report import print_report, report
 
     found = report(table.version, examined)

@@ -7,7 +7,7 @@ import asyncio
 import difflib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from router_service.connectors import HttpConnector, Keyless, build, open_sessio
 from router_service.connectors.connector import NOT_OFFERED
 from router_service.connectors.model_names import is_listed
 from router_service.core import Deployment, Provider, Table, overlay
-from router_service.discover.servers import Server, recognise
+from router_service.discover.servers import Server, look, recognise
 from router_service.doctor.first_token import FirstToken, first_token
 from router_service.errors import UpstreamError
 from router_service.types import LoadSignals, OutcomeClass
@@ -70,6 +70,8 @@ class Examined:
     first_token: FirstToken | None = None
     seen_as: Server | None = None
     """Who answers there, where it is somebody else than config says."""
+    elsewhere: tuple[str, ...] = ()
+    """Where it was not reached: servers of its kind that config has no provider for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ class Wishes:
     first_token: bool = False
     cloud: bool = False
     """Ask providers in the cloud for a token too, which they charge for."""
+    ports: tuple[int, ...] = ()
+    """Of this machine: where to look for local providers that cannot be reached where config has
+    them."""
 
 
 async def examine(
@@ -106,7 +111,25 @@ async def examine(
         examined(provider.id)
         return result
 
-    return await asyncio.gather(*map(one, table.providers))
+    return await _looked_for(await asyncio.gather(*map(one, table.providers)), wishes)
+
+
+async def _looked_for(results: list[Examined], wishes: Wishes) -> list[Examined]:
+    """With servers that may be the unreachable ones, listening elsewhere than config says."""
+    if not any(_is_lost(result) for result in results):
+        return results
+    known = {result.provider.base_url.rstrip("/") for result in results}
+    strangers = [it for it in await look(wishes.ports) if it.base_url not in known]
+    return [replace(it, elsewhere=_like(it, strangers)) if _is_lost(it) else it for it in results]
+
+
+def _is_lost(result: Examined) -> bool:
+    error, local = result.error, result.provider.location == "local"
+    return local and error is not None and error.outcome_class is OutcomeClass.UNREACHABLE
+
+
+def _like(result: Examined, servers: Sequence[Server]) -> tuple[str, ...]:
+    return tuple(server.base_url for server in servers if server.kind == result.provider.kind)
 
 
 class _Visit:

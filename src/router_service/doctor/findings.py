@@ -96,7 +96,7 @@ def _of_reaching(examined: Examined) -> Iterator[Finding]:
     if examined.seen_as is not None:
         yield _other_server(examined.provider, examined.seen_as)
     elif error.outcome_class is OutcomeClass.UNREACHABLE:
-        yield _error(examined, "unreachable", error, _reach(examined.provider))
+        yield _error(examined, "unreachable", error, _reach(examined))
     elif error.outcome_class in _TOO_LATE:
         fix = (
             "it may be overloaded or still starting; look at its log, or wait longer: --timeout 30"
@@ -119,7 +119,8 @@ def _other_server(provider: Provider, server: Server) -> Finding:
     return Finding(provider.id, "error", "other-server", message, fix)
 
 
-def _reach(provider: Provider) -> str:
+def _reach(examined: Examined) -> str:
+    provider = examined.provider
     address = urlsplit(provider.base_url)
     if provider.location == "cloud":
         return (
@@ -127,9 +128,13 @@ def _reach(provider: Provider) -> str:
             f"base_url: {provider.base_url}"
         )
     start = _START[provider.kind].format(port=_port(provider))
+    key = f"providers.{provider.id}.base_url"
+    if examined.elsewhere:
+        found = " and ".join(examined.elsewhere)
+        return f"one of its kind answers at {found}: correct {key}, or start it: {start}"
     return (
         f"is {_PRODUCT[provider.kind]} running on {address.hostname}? start it: {start}; if it "
-        f"listens elsewhere, correct providers.{provider.id}.base_url: {provider.base_url}"
+        f"listens elsewhere, correct {key}: {provider.base_url}"
     )
 
 

@@ -123,6 +123,26 @@ async def test_nobody_listens(kind: str, start: str) -> None:
     assert result.connect_s is None
 
 
+async def test_a_wrong_port_is_told_where_the_server_is() -> None:
+    async with (
+        fake(Server.OLLAMA, "m") as ollama,
+        fake(Server.VLLM, "m") as vllm,
+        fake(Server.OPENAI) as gone,
+    ):
+        await gone.kill()
+        wishes = Wishes(ports=(gone.port, vllm.port, ollama.port))
+        lost = one(gone.base_url.removesuffix("/v1"), "m", kind="ollama")
+        result, findings = await examined(lost, wishes)
+        both = {"p": {"kind": "ollama", "base_url": gone.base_url}} | {
+            "q": {"kind": "ollama", "base_url": f"{ollama.base_url}/"}
+        }
+        (taken, _) = await examine(table(both, {"m": {"provider": "q"}}), wishes, environ={})
+    assert result.elsewhere == (ollama.base_url,)
+    fix = only(findings, "unreachable").fix
+    assert f"answers at {ollama.base_url}: correct providers.p.base_url" in fix
+    assert taken.elsewhere == (), "that one is another provider of the config"
+
+
 async def test_a_name_that_does_not_resolve() -> None:
     address = "https://nowhere.invalid/v1"
     _, findings = await examined(one(address, "m", location="cloud"))
