@@ -276,11 +276,11 @@ class FakeService:
 
     def __init__(self) -> None:
         self.config: Any = None
-        self.table: Any = None
+        self.loaded: Any = None
         self.load: Any = None
 
-    async def serve(self, config: Any, table: Any, load: Any) -> int:
-        self.config, self.table, self.load = config, table, load
+    async def serve(self, config: Any, loaded: Any, load: Any) -> int:
+        self.config, self.loaded, self.load = config, loaded, load
         return 3
 
 
@@ -305,9 +305,10 @@ def test_serve_hands_over_config_and_table(
     assert (service.config.grpc.host, service.config.grpc.port) == ("::1", 50051)
     assert service.config.logging.level == "debug"
     assert service.config.limits.max_queue == 7
-    assert [item.id for item in service.table.providers] == ["one", "two"]
-    again, findings = service.load()
-    assert (again.version, findings) == (service.table.version, [])
+    assert [item.id for item in service.loaded.table.providers] == ["one", "two"]
+    again = service.load()
+    assert (again.table.version, again.findings) == (service.loaded.table.version, [])
+    assert (again.document, again.files) == (service.loaded.document, service.loaded.files)
 
 
 def test_the_command_line_goes_before_the_environment(fleet: str, service: FakeService) -> None:
@@ -334,9 +335,10 @@ def test_serve_without_a_config_where_nobody_is(tmp_path: Path, service: FakeSer
     assert result.exit_code == 3, result.output
     assert "no model server answers on this machine (ports asked: none)" in result.stderr
     assert "using the shipped reference fleet" in result.stderr
-    assert service.table.version == load_table(REFERENCE).version
-    table, findings = service.load()
-    assert (table, [finding.code for finding in findings]) == (None, ["nothing-found"])
+    assert service.loaded.table.version == load_table(REFERENCE).version
+    again = service.load()
+    assert again.table is None
+    assert [finding.code for finding in again.findings] == ["nothing-found"]
 
 
 def test_serve_refuses_bad_service_configs(tmp_path: Path, service: FakeService) -> None:

@@ -12,6 +12,7 @@ from router_service.cli.check import check
 from router_service.cli.config import config
 from router_service.cli.demo import demo
 from router_service.cli.doctor import doctor
+from router_service.cli.models import models
 from router_service.cli.route import route
 from router_service.cli.serve import serve
 from router_service.cli.simulate import simulate
@@ -34,7 +35,7 @@ def router_service() -> None:
     """Decide which backend answers an LLM request, and carry the request out."""
 
 
-for _command in (serve, demo, check, doctor, route, simulate, config):
+for _command in (serve, demo, check, doctor, route, simulate, config, models):
     router_service.add_command(_command)
 
 

@@ -1,6 +1,6 @@
-"""`config`: questions about the config files themselves.
+"""`config`: questions about the config files, and the routing config of a running router.
 
-The JSON Schemas, which give editors completion and checks while typing, and a config for the
+Here the JSON Schemas, which give editors completion and checks while typing, and a config for the
 servers that are found on this machine.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 
 import click
+
+from router_service.cli.reload import reload, rollback
 
 
 @click.group()
@@ -69,3 +71,7 @@ def discover(ports: tuple[int, ...], as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         click.echo(as_yaml(document), nl=False)
+
+
+for _command in (reload, rollback):
+    config.add_command(_command)

@@ -16,7 +16,7 @@ import click
 from router_service.cli.failures import reported
 
 if TYPE_CHECKING:
-    from router_service.core import Table
+    from router_service.config.routing import Loaded
     from router_service.discover.routing import DiscoveredRouting
     from router_service.service_config import ServiceConfig
     from router_service.serving.operations import Load
@@ -65,9 +65,10 @@ def serve(
 ) -> None:
     """Run the router: gRPC on 127.0.0.1:50051 and HTTP on 127.0.0.1:4000 by default.
 
-    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. SIGHUP
-    reads the routing config again and reopens the access log. Where no routing config is named, the
-    router goes to the model servers it finds on this machine, and SIGHUP looks for them again.
+    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. The
+    routing config is read again when its files change, and on SIGHUP, which also reopens the access
+    log. Where no routing config is named, the router goes to the model servers it finds on this
+    machine, and SIGHUP looks for them again.
     """
     from router_service.service_config import load_service_config
 
@@ -81,8 +82,8 @@ def serve(
                 "routing": {"config": routing},
             },
         )
-        table, load = _routing(config)
-        sys.exit(_run(config, table, load))
+        loaded, load = _routing(config)
+        sys.exit(_run(config, loaded, load))
 
 
 def overridden(config: ServiceConfig, options: dict[str, dict[str, object]]) -> ServiceConfig:
@@ -95,34 +96,35 @@ def overridden(config: ServiceConfig, options: dict[str, dict[str, object]]) -> 
     return config.model_copy(update=sections)
 
 
-def _routing(config: ServiceConfig) -> tuple[Table, Load]:
-    """The table to begin with, and how to read the config again for a reload."""
-    from router_service.config.routing import compile_table
+def _routing(config: ServiceConfig) -> tuple[Loaded, Load]:
+    """What to begin with, and how to read it again for a reload."""
+    from router_service.config.routing import load_routing
     from router_service.discover.routing import DiscoveredRouting
 
     if config.routing.named:
-        return _file_table(config), partial(compile_table, config.routing.config)
+        return _read(config), partial(load_routing, config.routing.config)
     # Not this router itself, which lists its models like a server of theirs.
     ports = [port for port in config.routing.discover_ports if port != config.http.port]
     discovered = DiscoveredRouting(ports)
-    return _discovered_table(config, discovered), discovered.load
+    return _found(config, discovered), discovered.load
 
 
-def _file_table(config: ServiceConfig) -> Table:
-    from router_service.config.routing import load_table
+def _read(config: ServiceConfig) -> Loaded:
+    from router_service.config.routing import load_routing, table_of
 
-    table = load_table(config.routing.config)
+    loaded = load_routing(config.routing.config)
+    table = table_of(loaded)
     if table.warnings:
         click.echo(
             f"the routing config has warnings: {len(table.warnings)}; list them with: "
             f"router-service check {config.routing.config}",
             err=True,
         )
-    return table
+    return loaded
 
 
-def _discovered_table(config: ServiceConfig, discovered: DiscoveredRouting) -> Table:
-    """Of the servers that are found; where there are none, the reference fleet's."""
+def _found(config: ServiceConfig, discovered: DiscoveredRouting) -> Loaded:
+    """The config of the servers that are found; where there are none, the reference fleet's."""
     click.echo("no routing config is named; asking this machine for model servers", err=True)
     servers = discovered.find(lambda line: click.echo(f"found {line}", err=True))
     if not servers:
@@ -131,12 +133,12 @@ def _discovered_table(config: ServiceConfig, discovered: DiscoveredRouting) -> T
             "SIGHUP, or name a routing config: --config FILE",
             err=True,
         )
-        return _file_table(config)
+        return _read(config)
     click.echo("keep this as a file to edit: router-service config discover > fleet.yaml", err=True)
-    return discovered.table(servers)
+    return discovered.first(servers)
 
 
-def _run(config: ServiceConfig, table: Table, load: Load) -> int:
+def _run(config: ServiceConfig, loaded: Loaded, load: Load) -> int:
     from router_service.app import serve as run_service
 
-    return asyncio.run(run_service(config, table, load))
+    return asyncio.run(run_service(config, loaded, load))

@@ -7,16 +7,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from router_service.config.diagnostics import LocatedDiagnostic, Place, error, listing
+from router_service.config.diagnostics import Place, error
 from router_service.config.document import Document
+from router_service.config.files import Files
 from router_service.config.places import Places
-from router_service.config.routing import compile_document
-from router_service.core import Table
+from router_service.config.routing import Loaded, load_document, table_of
 from router_service.discover.document import document_of, summary
 from router_service.discover.servers import Server, look
-from router_service.errors import ConfigRejected
 
 _PLACE = Place("servers found on this machine")
+NO_FILES = Files({})
+"""Nothing to watch: a new look is asked for by a signal or a call."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,21 +40,23 @@ class DiscoveredRouting:
             tell(summary(server))
         return [server for server in servers if not server.locked]
 
-    def load(self) -> tuple[Table | None, Sequence[LocatedDiagnostic]]:
+    def load(self) -> Loaded:
         """Look again, for a reload. Where nobody is found any more, the config in use stays."""
         servers = self.find(lambda line: logger.info("found %s", line))
         if not servers:
             fix = "start one, or name a routing config and restart"
-            return None, [error(_PLACE, "nothing-found", self.nothing(), fix)]
-        return _compiled(servers)
+            return Loaded(
+                None, [error(_PLACE, "nothing-found", self.nothing(), fix)], b"", NO_FILES
+            )
+        return _loaded(servers)
 
-    def table(self, servers: Sequence[Server]) -> Table:
-        """The table to begin with. Raises ConfigRejected."""
-        table, found = _compiled(servers)
-        if table is None:
-            raise ConfigRejected(listing(found), found)
-        return table
+    def first(self, servers: Sequence[Server]) -> Loaded:
+        """The config to begin with. Raises ConfigRejected."""
+        loaded = _loaded(servers)
+        table_of(loaded)
+        return loaded
 
 
-def _compiled(servers: Sequence[Server]) -> tuple[Table | None, list[LocatedDiagnostic]]:
-    return compile_document(Document(document_of(servers), Places({"": _PLACE}), []))
+def _loaded(servers: Sequence[Server]) -> Loaded:
+    document = Document(document_of(servers), Places({"": _PLACE}), [])
+    return load_document(document, NO_FILES)

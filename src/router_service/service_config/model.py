@@ -86,6 +86,7 @@ HeaderName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"), AfterValidator(_forwardable)
 ]
 DiscoverPort = Annotated[int, Field(ge=1, le=65_535)]
+Command = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65_535, description="port, 0 to 65535; 0 takes any free one")]
 
 
@@ -191,6 +192,29 @@ class PollingConfig(Section):
     )
 
 
+class ReloadConfig(Section):
+    on_change: bool = Field(
+        default=True, description="whether the routing config is read again when its files change"
+    )
+    state_dir: FilePath | None = Field(
+        default=None,
+        description="folder where the last good routing configs are kept over restarts, to go back "
+        "to; null keeps them in memory alone",
+    )
+
+
+class SwitchConfig(Section):
+    commands: dict[str, Command] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="program and arguments that make a member of an exclusive group ready, by its "
+        "provider id; no shell reads them",
+    )
+    timeout_s: Seconds = Field(
+        default=300, description="longest time a switch may take, its drain included, seconds"
+    )
+
+
 class LoggingConfig(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe messages shown"
@@ -231,6 +255,8 @@ class ServiceConfig(Section):
     auth: AuthConfig = AuthConfig()
     limits: LimitsConfig = LimitsConfig()
     polling: PollingConfig = PollingConfig()
+    reload: ReloadConfig = ReloadConfig()
+    switch: SwitchConfig = SwitchConfig()
     logging: LoggingConfig = LoggingConfig()
     forward_headers: Annotated[tuple[HeaderName, ...], AfterValidator(_distinct)] = Field(
         default=(),

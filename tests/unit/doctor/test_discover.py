@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from router_service.config.routing import load_table
+from router_service.config.routing import load_table, table_of
 from router_service.core import Table
 from router_service.discover.document import as_yaml, document_of, summary
 from router_service.discover.routing import DiscoveredRouting
@@ -148,16 +148,16 @@ def test_a_summary_is_one_line() -> None:
 async def test_each_load_looks_anew(fleet: FakeFleet, caplog: pytest.LogCaptureFixture) -> None:
     discovered = DiscoveredRouting(ports(fleet, "be"))
     told: list[str] = []
-    table = discovered.table(await asyncio.to_thread(discovered.find, told.append))
+    table = table_of(discovered.first(await asyncio.to_thread(discovered.find, told.append)))
     assert [provider.id for provider in table.providers] == ["vllm"]
     assert [line.partition(" ")[0] for line in told] == ["vllm", fleet["e"].base_url]
-    same, findings = await asyncio.to_thread(discovered.load)
-    assert same is not None
-    assert (same.version, findings) == (table.version, [])
+    same = await asyncio.to_thread(discovered.load)
+    assert same.table is not None
+    assert (same.table.version, same.findings) == (table.version, [])
     await fleet.kill("b")
     with caplog.at_level(logging.INFO):
-        gone, findings = await asyncio.to_thread(discovered.load)
-    assert gone is None
-    assert findings[0].code == "nothing-found"
-    assert str(fleet["b"].port) in findings[0].message
+        gone = await asyncio.to_thread(discovered.load)
+    assert gone.table is None
+    assert gone.findings[0].code == "nothing-found"
+    assert str(fleet["b"].port) in gone.findings[0].message
     assert any("wants a key" in record.getMessage() for record in caplog.records)
