@@ -51,10 +51,11 @@ async def test_all_is_well(config: Path) -> None:
     result = await run("doctor", "--config", config, "--first-token")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    for name, words in {"one": "loaded", "two": "running", "off": "inactive"}.items():
+    for name, words in {"one": "yes", "two": "yes", "off": "inactive"}.items():
         (line,) = [line for line in lines if line.strip().startswith(f"{name} ") and words in line]
         assert (" ms" in line) is (name != "off")
-    assert "one serves small:7b" in lines
+    assert "one serves small:7b; of its load it tells loaded" in lines
+    assert "two serves org/big; of its load it tells running, waiting, cache used" in lines
     assert lines[-1] == "2 of 2 active providers usable; 1 inactive and not asked"
 
 

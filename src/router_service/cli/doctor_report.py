@@ -20,17 +20,7 @@ from router_service.types import LoadSignals
 
 _MOST_NAMES = 12
 _COLOUR = {"error": "red", "warning": "yellow", "note": "cyan"}
-_COLUMNS = (
-    "provider",
-    "kind",
-    "reached",
-    "connect",
-    "list",
-    "models",
-    "key",
-    "load",
-    "first token",
-)
+_COLUMNS = ("provider", "reached", "connect", "list", "models", "key", "token")
 _FIGURES = ("running", "waiting", "cache_used", "loaded")
 
 
@@ -48,19 +38,16 @@ def report(table_version: str, examined: Sequence[Examined]) -> dict[str, Any]:
 def print_report(found: dict[str, Any], console: Console | None = None) -> None:
     """One line per provider, what each serves, and what to do next."""
     console = console or Console()
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    table = Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False, collapse_padding=True)
     for column in _COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column == "provider")
+        table.add_column(column, overflow="fold")
     for provider in found["providers"]:
         table.add_row(*_row(provider, _missing(provider, found["findings"])))
     console.print(table)
     for provider in found["providers"]:
         if provider["models"]:
-            console.print(
-                f"{provider['id']} serves {_names(provider['models'])}",
-                markup=False,
-                soft_wrap=True,
-            )
+            told = f"{provider['id']} serves {_names(provider['models'])}{_load(provider)}"
+            console.print(told, markup=False, soft_wrap=True)
     if found["findings"]:
         console.print()
     for finding in found["findings"]:
@@ -119,13 +106,12 @@ def _missing(provider: dict[str, Any], findings: Sequence[dict[str, Any]]) -> in
 
 
 def _row(provider: dict[str, Any], missing: int) -> list[str]:
-    name, kind = escape(provider["id"]), provider["kind"]
+    name = escape(provider["id"])
     if not provider["active"]:
-        return [name, kind, "inactive", *[""] * (len(_COLUMNS) - 3)]
+        return [name, "inactive", *[""] * (len(_COLUMNS) - 2)]
     token = provider["first_token"]
     return [
         name,
-        kind,
         "yes" if provider["reached"] else "[red]no[/]",
         _shown(provider["connect_ms"]),
         _shown(provider["list_ms"]),
@@ -133,7 +119,6 @@ def _row(provider: dict[str, Any], missing: int) -> list[str]:
         {"missing": "[red]missing[/]", "refused": "[red]refused[/]"}.get(
             provider["key"], provider["key"]
         ),
-        _load(provider),
         _shown(token["first_token_ms"]) if token else "",
     ]
 
@@ -151,8 +136,9 @@ def _models(provider: dict[str, Any], missing: int) -> str:
 def _load(provider: dict[str, Any]) -> str:
     offered = provider["load_signals"]
     if offered is None:
-        return "not asked" if provider["location"] == "cloud" else ""
-    return ", ".join(offered).replace("cache_used", "cache") or "none"
+        return ""
+    figures = ", ".join(offered).replace("cache_used", "cache used")
+    return f"; of its load it tells {figures or 'nothing'}"
 
 
 def _names(names: Sequence[str]) -> str:
