@@ -84,6 +84,21 @@ class Model:
     def enabled(self) -> bool: ...
 
 @final
+class Deployment:
+    """A model on a provider."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def upstream_model(self) -> str:
+        """The name the provider knows the model by."""
+    @property
+    def enabled(self) -> bool:
+        """Both the model and the provider are enabled and active."""
+
+@final
 class Table:
     """A compiled, immutable routing config."""
 
@@ -103,6 +118,9 @@ class Table:
     def providers(self) -> list[Provider]: ...
     @property
     def models(self) -> list[Model]: ...
+    @property
+    def deployments(self) -> list[Deployment]:
+        """Those of every model, in the order of the models."""
     @property
     def capabilities(self) -> list[str]: ...
     @property

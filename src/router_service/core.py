@@ -13,6 +13,7 @@ from router_service._core import (
     OUTCOME_CLASSES,  # every name an Outcome accepts
     Attempt,  # one try of one deployment
     Decision,  # where a request goes, and why
+    Deployment,  # a model on a provider
     Diagnostic,  # one finding about a config, placed by JSON Pointer
     Facts,  # one request as the decision sees it
     Hop,  # one deployment of a plan
@@ -37,6 +38,7 @@ __all__ = [
     "Attempt",
     "Clock",
     "Decision",
+    "Deployment",
     "Diagnostic",
     "Facts",
     "Hop",

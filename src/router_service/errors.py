@@ -16,6 +16,7 @@ RouterError
 ├── SwitchRefused         a switch of models cannot be begun
 ├── SwitchFailed          a switch of models was begun and taken back
 ├── CallFailed            a running router, asked by the command line, refused or said nothing
+├── NothingFound          no model server answers on this machine
 ├── ConfigRejected        the routing config has errors
 └── ServiceConfigRejected the service config has errors
 """
@@ -183,6 +184,10 @@ class CallFailed(RouterError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NothingFound(RouterError):
+    code = "nothing_found"
 
 
 class ConfigRejected(RouterError):

@@ -170,15 +170,17 @@ class RouterProcess(Router):
 
 @contextlib.asynccontextmanager
 async def as_process(
-    routing: Path,
+    routing: Path | None,
     folder: Path,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[RouterProcess]:
-    """A router as a user runs it, on free ports; ended with the block."""
+    """A router as a user runs it, on free ports; ended with the block. `routing` None names no
+    routing config."""
     access_log, log, service = folder / "access.log", folder / "router.log", folder / "service.json"
     service.write_text(json.dumps(service_settings(access_log, settings)))
-    options = ("--config", str(routing), "--service-config", str(service))
+    named = () if routing is None else ("--config", str(routing))
+    options = (*named, "--service-config", str(service))
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(*COMMAND, "serve", *options),

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from router_service import __version__
 from router_service.cli import router_service
+from router_service.config.routing import load_table
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = str(ROOT / "config/model-mappings.yaml")
@@ -58,12 +59,14 @@ def routed(*args: str, stdin: str | bytes | None = None) -> dict[str, Any]:
         ["serve"],
         ["demo"],
         ["check"],
+        ["doctor"],
         ["route"],
         ["simulate"],
         ["logs", "tail"],
         ["logs", "analyze"],
         ["uptime"],
         ["config", "schema"],
+        ["config", "discover"],
         [],
     ],
 )
@@ -359,6 +362,20 @@ def test_serve_points_at_warnings(tmp_path: Path, service: FakeService) -> None:
     result = run("serve", "--config", str(path))
     assert result.exit_code == 3
     assert f"router-service check {path}" in result.stderr
+
+
+def test_serve_without_a_config_where_nobody_is(tmp_path: Path, service: FakeService) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("routing: {discover_ports: [4321]}\n")
+    # Its own port is not asked, so no port is left.
+    result = run("serve", "--service-config", str(file), "--http-port", "4321")
+    assert result.exit_code == 3, result.output
+    assert "no model server answers on this machine (ports asked: none)" in result.stderr
+    assert "using the shipped reference fleet" in result.stderr
+    assert service.loaded.table.version == load_table(REFERENCE).version
+    again = service.load()
+    assert again.table is None
+    assert [finding.code for finding in again.findings] == ["nothing-found"]
 
 
 def test_serve_refuses_bad_service_configs(tmp_path: Path, service: FakeService) -> None:

@@ -23,6 +23,8 @@ ALLOWED: dict[str, set[str]] = {
     "service_config": {"config", "errors"},
     "connectors": WORDS,
     "logs": {"observe"},
+    "discover": WORDS | {"config", "connectors", "core"},
+    "doctor": WORDS | {"connectors", "core", "discover"},
     "observe": WORDS | {"__version__"},
     "serving": WORDS | {"core"},
     "faces": {"errors"},
@@ -30,7 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "faces.http": WORDS | {"serving", "faces"},
     "testing": set(),
     "testing.demo": {"testing", "config", "service_config", "v1"},
-    "cli": WORDS | {"core", "config", "service_config", "serving", "logs", "__version__"},
+    "cli": WORDS
+    | {"core", "config", "discover", "doctor", "service_config", "serving", "logs", "__version__"},
     "cli.live": {"errors", "v1"},
     "app": WORDS
     | {

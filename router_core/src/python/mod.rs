@@ -21,6 +21,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<table::PyDiagnostic>()?;
     module.add_class::<table::PyProvider>()?;
     module.add_class::<table::PyModel>()?;
+    module.add_class::<table::PyDeployment>()?;
     module.add_class::<table::PyTable>()?;
     module.add_class::<request::PyInspection>()?;
     module.add_class::<request::PyFacts>()?;

@@ -11,6 +11,7 @@ from router_service import __version__
 from router_service.cli.check import check
 from router_service.cli.config import config
 from router_service.cli.demo import demo
+from router_service.cli.doctor import doctor
 from router_service.cli.logs import logs
 from router_service.cli.models import models
 from router_service.cli.route import route
@@ -23,6 +24,7 @@ _EXAMPLES = """
 Examples:
   router-service demo
   router-service check config/model-mappings.yaml
+  router-service doctor --config fleet.yaml
   router-service route --model code --prompt "print hello" --max-tokens 50
   router-service simulate --model general-chat --load 0.9
   router-service logs analyze access.log --since 24h
@@ -36,7 +38,7 @@ def router_service() -> None:
     """Decide which backend answers an LLM request, and carry the request out."""
 
 
-for _command in (serve, demo, check, route, simulate, config, models, logs, uptime):
+for _command in (serve, demo, check, doctor, route, simulate, config, models, logs, uptime):
     router_service.add_command(_command)
 
 

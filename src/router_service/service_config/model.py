@@ -17,6 +17,10 @@ MIB = 1024 * 1024
 SHORTEST_INTERVAL_S = 0.1
 """Asking more often would burden a provider and tell nothing new."""
 
+USUAL_PORTS = (11434, 8080, 8000, 8001, 1234)
+"""Where model servers listen unless told otherwise: Ollama, llama.cpp, llama-cpp-python and vLLM, a
+second vLLM, LM Studio."""
+
 _NEVER_FORWARDED = frozenset(
     {
         "authorization",
@@ -81,6 +85,7 @@ Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_worth_it)]
 HeaderName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"), AfterValidator(_forwardable)
 ]
+DiscoverPort = Annotated[int, Field(ge=1, le=65_535)]
 Command = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65_535, description="port, 0 to 65535; 0 takes any free one")]
 
@@ -226,8 +231,20 @@ class RoutingConfig(Section):
     # A factory keeps this machine's path out of the JSON Schema.
     config: FilePath = Field(
         default_factory=lambda: REFERENCE_CONFIG,
-        description="routing config; the shipped reference fleet by default",
+        description="routing config; without one, what answers on discover_ports, and where "
+        "nothing does, the shipped reference fleet",
     )
+    discover_ports: tuple[DiscoverPort, ...] = Field(
+        default=USUAL_PORTS,
+        max_length=64,
+        description="ports of this machine asked for model servers where no routing config is "
+        "named; none asks nobody",
+    )
+
+    @property
+    def named(self) -> bool:
+        """Whether anybody has named a routing config."""
+        return "config" in self.model_fields_set
 
 
 class ServiceConfig(Section):
