@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from router_service import __version__
+from router_service.cli.analyze import analyze
 from router_service.cli.check import check
 from router_service.cli.config import config
 from router_service.cli.demo import demo
@@ -20,6 +21,7 @@ _EXAMPLES = """
 Examples:
   router-service demo
   router-service check config/model-mappings.yaml
+  router-service analyze config/model-mappings.yaml
   router-service route --model code --prompt "print hello" --max-tokens 50
   router-service simulate --model general-chat --load 0.9
   router-service serve --config config/model-mappings.yaml
@@ -32,7 +34,7 @@ def router_service() -> None:
     """Decide which backend answers an LLM request, and carry the request out."""
 
 
-for _command in (serve, demo, check, route, simulate, config):
+for _command in (serve, demo, check, analyze, route, simulate, config):
     router_service.add_command(_command)
 
 
