@@ -53,7 +53,17 @@ def routed(*args: str, stdin: str | bytes | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "command", [["serve"], ["demo"], ["check"], ["route"], ["simulate"], ["config", "schema"], []]
+    "command",
+    [
+        ["serve"],
+        ["demo"],
+        ["check"],
+        ["analyze"],
+        ["route"],
+        ["simulate"],
+        ["config", "schema"],
+        [],
+    ],
 )
 def test_every_help_has_an_example(command: list[str]) -> None:
     result = run(*command, "--help")

@@ -1,4 +1,4 @@
-"""`analyze`: the figures as JSON, as tables and as a graph, and what it says of the documented chains."""
+"""`analyze`: its figures as JSON, tables and graph, and what it says of the documented chains."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from router_service.cli import router_service
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "config/model-mappings.yaml"
 DATA = ROOT / "tests/data"
+CHAINS = (DATA / "chains-v1.7.yaml", DATA / "chains-v1.7.1.yaml", REFERENCE)
+LEADS_NOWHERE = "models that lead to no other"
+ENDS = "providers that plans end on"
 FLEET = (
     "providers:\n"
     "  one: {kind: openai, base_url: 'http://127.0.0.1:1/v1', availability: 0.9}\n"
     "  two: {kind: openai, base_url: 'http://127.0.0.1:2/v1', availability: 0.99}\n"
     "models:\n"
-    '  \'big "a" #1-70b\': {provider: one, capabilities: [code]}\n'
+    "  'big \"a\" #1-70b': {provider: one, capabilities: [code]}\n"
     "  small-7b: {provider: two}\n"
     "capabilities:\n"
     "  code: {preferred_models: ['big \"a\" #1-70b']}\n"
@@ -88,7 +91,14 @@ def test_json_has_every_promised_field(fleet: Path) -> None:
 def test_tables_show_the_same(fleet: Path) -> None:
     result = run(str(fleet))
     assert result.exit_code == 0, result.output
-    for shown in ("2 models, 1 edges", "99.9 %", "43.2 min", "-90 %", "two (takes 1)", "code"):
+    assert result.stdout.split()[:4] == ["models,", "edges", "2,", "1"]
+    for shown in (
+        "99.9 %",
+        "43.2 min",
+        "-90 %",
+        "two (takes 1)",
+        "code",
+    ):
         assert shown in result.stdout
 
 
@@ -151,6 +161,49 @@ def test_mermaid_of_the_shipped_config_has_every_model_and_edge() -> None:
 
 
 # ── the documented chains (B2, B3) and those we ship (B4) ────────────────────────────────────────
+
+
+def documented(page: str) -> dict[str, list[str]]:
+    """The rows of a page's tables, by their first cell."""
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_the_documented_figures_are_those_found() -> None:
+    rows = documented("analyze.md")
+    for column, path in enumerate(CHAINS, start=1):
+        analysis = analysed(path)
+        public = [item for item in analysis["models"] if item["public"]]
+        many = sum(item["availability"] > 0.999999 for item in public)
+        ends = {item["provider"]: len(item["models"]) for item in analysis["terminal_providers"]}
+        assert rows["models"][column].startswith(str(analysis["nodes"]))
+        assert rows["edges"][column] == str(analysis["edges"])
+        assert rows["cycles listed"][column] == str(len(analysis["cycles"]))
+        assert rows["longest path, edges"][column] == str(analysis["longest_path"]["edges"])
+        assert all(name in rows[LEADS_NOWHERE][column] for name in analysis["terminal_models"])
+        assert all(f"{name} {count}" in rows[ENDS][column] for name, count in ends.items())
+        assert share(rows["lowest availability"][column]) == pytest.approx(
+            analysis["system"]["lowest_availability"], abs=1e-12
+        )
+        assert rows["models above 99.9999 %"][column] == f"{many} of {len(public)}"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_documented_availabilities_are_those_found(version: int) -> None:
+    found = models(analysed(CHAINS[version - 1]))
+    rows = documented("analyze.md")
+    for model, item in found.items():
+        (cells,) = (cells for names, cells in rows.items() if model_is_in(names, model))
+        assert share(cells[version - 1]) == pytest.approx(item["availability"], abs=1e-12), model
+
+
+def model_is_in(names: str, model: str) -> bool:
+    return any(model.split(":")[0] == name or model == name for name in names.split(", "))
+
+
+def share(text: str) -> float:
+    return float(text.removesuffix(" %")) / 100
 
 
 def test_the_chains_of_v1_7() -> None:

@@ -1,21 +1,21 @@
 //! How often a plan has something to answer with, from the providers' priors, by failure domains.
 //!
-//! A prior is all that is known of a provider: the share of time a_p in which it is up, for whatever reason
-//! it is not. A failure domain says that its members fail together, and the priors bound how much: of
-//! providers p and q both are down for at most min(1 - a_p, 1 - a_q) of the time. Here they always are
-//! (one uniform U per domain, p is up while U <= a_p): every prior is kept exactly, and no other reading
-//! of "together" that keeps them makes a plan less available. So a domain D still serves a plan with
+//! A prior is all that is known of a provider p: the share of time a(p) in which it is up, for whatever
+//! reason it is not. A failure domain says that its members fail together, and the priors bound how much:
+//! both p and q are down for at most min(1 - a(p), 1 - a(q)) of the time. Here they always are, as if one
+//! uniform draw U per domain decided, with p up while U < a(p). That keeps every prior exactly, and of all
+//! readings that do it is the one that makes plans least available. So a domain D still serves a plan with
 //!
-//! up(D) = max a_p over the plan's providers p in D,
+//! up(D) = max of a(p) over the plan's providers p in D,
 //!
-//! and domains are independent of each other. The plan has no answer in the one state where all of its
+//! and domains are independent of each other. The plan has no answer in the one state in which all of its
 //! domains are down, which has the probability
 //!
 //! unavailability = product of (1 - up(D)) over the plan's domains D,
 //!
 //! and the availability is what is left of 1. Enumerating all states of the domains and adding up those with
-//! an answer gives the same; a test does. Counting two members of a domain as independent would multiply
-//! (1 - a_p)(1 - a_q) and promise too much.
+//! an answer gives the same; a test does. To count two members of a domain as independent would multiply
+//! (1 - a(p)) (1 - a(q)) and promise too much.
 //!
 //! What the figures leave out: a provider that is up and refuses (full, rate limited, context too small), the
 //! deadline, and deployments past the attempt limit, which a walk reaches where it skips some before.

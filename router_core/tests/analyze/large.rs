@@ -47,8 +47,9 @@ fn a_thousand_models_are_compiled_and_analysed() {
     let begun = Instant::now();
     let table = table(&config);
     let compiled = begun.elapsed();
+    let begun = Instant::now();
     let report = analyze(&table);
-    println!("compiled in {compiled:?}, analysed in {:?}", begun.elapsed() - compiled);
+    println!("compiled in {compiled:?}, analysed in {:?}", begun.elapsed());
     assert_eq!((report.nodes, report.edges), (MODELS, MODELS * CHAIN));
     assert_eq!(report.system.public_models, MODELS);
     assert!(report.models.iter().all(|model| model.plan.len() == 5));

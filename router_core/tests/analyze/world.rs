@@ -33,7 +33,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let domains = 1 + rng.below(4);
         let providers: Vec<Provider> =
-            (0..1 + rng.below(6)).map(|index| provider(index, domains, &mut rng)).collect();
+            (0..=rng.below(6)).map(|index| provider(index, domains, &mut rng)).collect();
         let count = 1 + rng.below(7);
         let density = 1 + rng.below(4);
         let models =

@@ -15,10 +15,12 @@ from rich.table import Table
 
 _MOST_LISTED = 10
 """Cycles and models in one list; --json has them all."""
+_MOST_PLANS = 100
+"""Models whose plans are shown; more take longer to lay out than to find."""
 
 
 def print_analysis(analysis: dict[str, Any], console: Console | None = None) -> None:
-    """Print the graph's figures, every model's plan and availability, and what is lost with what."""
+    """Print the graph's figures, every plan and its availability, and what is lost with what."""
     console = console or Console()
     console.print(_summary(analysis))
     _print_cycles(analysis["cycles"], console)
@@ -35,10 +37,10 @@ def _summary(analysis: dict[str, Any]) -> Table:
     system, path = analysis["system"], analysis["longest_path"]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for label, shown in (
-        ("graph", f"{analysis['nodes']} models, {analysis['edges']} edges"),
+        ("models, edges", f"{analysis['nodes']}, {analysis['edges']}"),
         ("cycles", str(len(analysis["cycles"])) if analysis["cycles"] else "none"),
         ("longest path", _longest(path)),
-        ("models without a chain on", _listed(analysis["terminal_models"])),
+        ("lead to no other model", _listed(analysis["terminal_models"])),
         ("plans end on", _terminals(analysis["terminal_providers"])),
         ("public models", str(system["public_models"])),
         ("lowest availability", _lowest(system)),
@@ -51,10 +53,10 @@ def _summary(analysis: dict[str, Any]) -> Table:
 
 
 def _longest(path: dict[str, Any]) -> str:
-    edges = f"{path['edges']} edges"
+    length = str(path["edges"])
     if not path["exact"]:
-        edges = f"at least {edges}, at most {path['edges_at_most']}"
-    return f"{edges}: {_listed(path['models'], ' → ')}"
+        length = f"at least {length}, at most {path['edges_at_most']}"
+    return f"{length}: {_listed(path['models'], ' → ')}"
 
 
 def _terminals(terminals: Sequence[dict[str, Any]]) -> str:
@@ -95,9 +97,12 @@ def _models(models: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def _plans(models: Iterable[dict[str, Any]]) -> Table:
+def _plans(models: Sequence[dict[str, Any]]) -> Table:
+    """Parameters are told against the hop before, capabilities against the model asked for."""
     table = _headed("Plans", "model", "#", "served by", "on", "parameters", "capabilities lost")
-    for item in models:
+    if len(models) > _MOST_PLANS:
+        table.caption = f"the first {_MOST_PLANS} of {len(models)} models; --json has them all"
+    for item in models[:_MOST_PLANS]:
         for number, hop in enumerate(item["plan"], start=1):
             change = hop["param_step_pct"]
             table.add_row(
@@ -109,13 +114,17 @@ def _plans(models: Iterable[dict[str, Any]]) -> Table:
                 escape(", ".join(hop["capabilities_lost"])),
             )
         if item["beyond_attempt_limit"]:
-            table.add_row("", "", f"{item['beyond_attempt_limit']} more past the limit", style="dim")
+            table.add_row(
+                "", "", f"{item['beyond_attempt_limit']} more past the limit", style="dim"
+            )
     return table
 
 
 def _positions(positions: Sequence[dict[str, Any]]) -> Table:
     places = max((len(row["plans"]) for row in positions), default=0)
-    table = _headed("Plans with a provider at each place", "provider", *map(str, range(1, places + 1)))
+    table = _headed(
+        "Plans with a provider at each place", "provider", *map(str, range(1, places + 1))
+    )
     for row in positions:
         table.add_row(escape(row["provider"]), *(str(count or "") for count in row["plans"]))
     return table
