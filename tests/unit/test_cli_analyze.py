@@ -126,6 +126,44 @@ def test_a_missing_file_and_two_forms_at_once_are_refused(fleet: Path) -> None:
     assert run(str(fleet), "--json", "--mermaid").exit_code == 2
 
 
+# ── two files ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_files_are_compared_by_model(fleet: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(FLEET.replace("availability: 0.9}", "availability: 0.5}"))
+    result = run(str(fleet), str(other), "--json")
+    assert result.exit_code == 0, result.output
+    compared = json.loads(result.stdout)
+    assert (compared["before"], compared["after"]) == (analysed(fleet), analysed(other))
+    (change,) = compared["changes"]
+    assert change["model"] == 'big "a" #1-70b'
+    assert change["before"]["availability"] == pytest.approx(0.999, abs=1e-12)
+    assert change["after"]["availability"] == pytest.approx(0.995, abs=1e-12)
+    shown = run(str(fleet), str(other)).stdout
+    assert "99.9 %" in shown
+    assert "99.5 %" in shown
+
+
+def test_a_model_of_one_file_alone_is_told() -> None:
+    result = run(*map(str, CHAINS[:2]), "--json")
+    changes = {change["model"]: change for change in json.loads(result.stdout)["changes"]}
+    assert set(changes) == {"gpt-oss:20b", "llama3.1", "llama-cpp-default", "llama-cpp-native"}
+    assert changes["llama-cpp-native"]["before"] is None
+    assert "no such model" in run(*map(str, CHAINS[:2])).stdout
+
+
+def test_a_file_does_not_differ_from_itself(fleet: Path) -> None:
+    result = run(str(fleet), str(fleet))
+    assert result.exit_code == 0, result.output
+    assert "no model's plan or availability changes" in result.stdout
+
+
+def test_a_broken_second_file_fails_and_two_are_not_drawn(fleet: Path, tmp_path: Path) -> None:
+    assert run(str(fleet), str(tmp_path / "none.yaml")).exit_code == 1
+    assert run(str(fleet), str(fleet), "--mermaid").exit_code == 2
+
+
 # ── Mermaid ──────────────────────────────────────────────────────────────────────────────────────
 
 

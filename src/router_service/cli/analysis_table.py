@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from router_service.cli.compact_table import compact_table
 
 _MOST_LISTED = 10
 """Cycles and models in one list; --json has them all."""
@@ -65,7 +66,7 @@ def _terminals(terminals: Sequence[dict[str, Any]]) -> str:
 
 def _lowest(system: dict[str, Any]) -> str:
     lowest = system["lowest_availability"]
-    return "" if lowest is None else f"{_share(lowest)} ({system['lowest_availability_model']})"
+    return "" if lowest is None else f"{percent(lowest)} ({system['lowest_availability_model']})"
 
 
 def _system_points(system: dict[str, Any]) -> str:
@@ -85,21 +86,25 @@ def _print_cycles(cycles: Sequence[Sequence[str]], console: Console) -> None:
 
 
 def _models(models: Iterable[dict[str, Any]]) -> Table:
-    table = _headed("Models", "model", "availability", "down / 30 days", "single points of failure")
+    table = headed("Models", "model", "availability", "down / 30 days", "single points of failure")
     for item in models:
-        names = dict.fromkeys(point["name"] for point in item["single_points_of_failure"])
         table.add_row(
             escape(item["model"] if item["public"] else f"{item['model']} (not active)"),
-            _share(item["availability"]),
-            _time(item["downtime_s_per_month"]),
-            escape(", ".join(names)) or "none",
+            percent(item["availability"]),
+            duration(item["downtime_s_per_month"]),
+            escape(point_names(item["single_points_of_failure"])),
         )
     return table
 
 
+def point_names(points: Iterable[dict[str, Any]]) -> str:
+    """Each name once: a provider often is its failure domain."""
+    return ", ".join(dict.fromkeys(point["name"] for point in points)) or "none"
+
+
 def _plans(models: Sequence[dict[str, Any]]) -> Table:
     """Parameters are told against the hop before, capabilities against the model asked for."""
-    table = _headed("Plans", "model", "#", "served by", "on", "parameters", "capabilities lost")
+    table = headed("Plans", "model", "#", "served by", "on", "parameters", "capabilities lost")
     if len(models) > _MOST_PLANS:
         table.caption = f"the first {_MOST_PLANS} of {len(models)} models; --json has them all"
     for item in models[:_MOST_PLANS]:
@@ -122,7 +127,7 @@ def _plans(models: Sequence[dict[str, Any]]) -> Table:
 
 def _positions(positions: Sequence[dict[str, Any]]) -> Table:
     places = max((len(row["plans"]) for row in positions), default=0)
-    table = _headed(
+    table = headed(
         "Plans with a provider at each place", "provider", *map(str, range(1, places + 1))
     )
     for row in positions:
@@ -131,7 +136,7 @@ def _positions(positions: Sequence[dict[str, Any]]) -> Table:
 
 
 def _losses(places: Iterable[dict[str, Any]]) -> Table:
-    table = _headed("What goes with it", "provider or domain", "kind", "touches", "takes out")
+    table = headed("What goes with it", "provider or domain", "kind", "touches", "takes out")
     for place in places:
         table.add_row(
             escape(place["name"]),
@@ -150,27 +155,23 @@ def _listed(names: Sequence[str], between: str = ", ") -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _share(share: float) -> str:
-    """Per cent, with all its nines."""
+def percent(share: float | None) -> str:
+    """With all its nines; nothing where there is none."""
+    if share is None:
+        return ""
     return f"{100 * share:.8f}".rstrip("0").rstrip(".") + " %"
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """In the unit that keeps it short."""
     if seconds >= 3_600:
         return f"{seconds / 3_600:.1f} h"
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.2g} s"
 
 
-def _headed(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
-    )
+def headed(title: str, *columns: str) -> Table:
+    """A table with named columns, whose long cells go over several lines."""
+    table = compact_table(title)
     for column in columns:
         table.add_column(escape(column), overflow="fold")
     return table
