@@ -1,4 +1,4 @@
-"""The tables of reports with many columns: lines under the head alone, so that rows are read across.
+"""Tables of reports with many columns: lines under the head alone, so that rows are read across.
 
 What stands in them is the matter of each report.
 """
