@@ -162,6 +162,11 @@ class Table:
         config has no query classes. Time is linear; texts past 64 KiB are read without the GIL.
         """
 
+def analyze(table: Table) -> bytes:
+    """The chain graph of a config, the plan of every model on an idle fleet, and what is lost with
+    each provider and failure domain, as JSON (docs/analyze.md). Releases the GIL; call it in a
+    thread where that matters."""
+
 @final
 class Inspection:
     """What one pass over an OpenAI-style request body found."""

@@ -27,6 +27,7 @@ from router_service._core import (
     Step,  # what a walk does next
     Table,  # a compiled, immutable routing config
     Walk,  # one request on its way through its plan
+    analyze,  # what a config promises before anything is sent, as JSON
     count_tokens,  # tokens of a text
     overlay,  # set top-level members of a JSON body, the rest untouched
     warm,  # loads the token vocabulary
@@ -52,6 +53,7 @@ __all__ = [
     "Step",
     "Table",
     "Walk",
+    "analyze",
     "count_tokens",
     "now_us",
     "overlay",

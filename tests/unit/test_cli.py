@@ -60,6 +60,7 @@ def routed(*args: str, stdin: str | bytes | None = None) -> dict[str, Any]:
         ["demo"],
         ["check"],
         ["doctor"],
+        ["analyze"],
         ["route"],
         ["simulate"],
         ["logs", "tail"],
