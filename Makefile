@@ -11,7 +11,7 @@ GRPCIO_TOOLS := 1.80.0
 RUST_SOURCES := $(shell find router_core/src -name '*.rs') router_core/Cargo.toml router_core/Cargo.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-python test-gamedays soak test-real faults fuzz check fmt proto reference bench clean
+.PHONY: help run test test-rust test-python test-gamedays soak test-real faults fuzz check fmt proto reference schemas bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ proto: $(PROTO_VENV)/.installed ## Regenerate src/router_service/v1 from proto/
 
 reference: $(VENV)/.installed ## Embed config/model-mappings.yaml into the core as its default
 	$(BIN)/python config/embed_reference.py
+
+schemas: $(VENV)/.installed ## Write the JSON Schemas of the config files, for editors
+	$(BIN)/python config/publish_schemas.py
 
 clean: ## Remove everything that was built here
 	rm -rf $(VENV) .cache .bench router_core/target

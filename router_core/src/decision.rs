@@ -73,12 +73,12 @@ impl Decision {
     /// Change of the parameter count against the first hop, per cent.
     #[must_use]
     pub fn param_change_pct(&self, id: DeploymentId) -> Option<f64> {
-        let first = self.parameters(self.chosen()?)? as f64;
-        let this = self.parameters(id)? as f64;
-        Some((1_000.0 * (this - first) / first).round() / 10.0)
+        Some(change_pct(self.parameters(self.chosen()?)?, self.parameters(id)?))
     }
 
-    fn parameters(&self, id: DeploymentId) -> Option<u64> {
+    /// Parameter count of the model behind a deployment; `None` where unknown.
+    #[must_use]
+    pub fn parameters(&self, id: DeploymentId) -> Option<u64> {
         match self.table.deployments.get(id).model {
             Some(model) => self.table.models.get(model).parameters,
             None => crate::size::parameters_in_name(self.asked_for()),
@@ -178,6 +178,12 @@ impl Decision {
             "score": score,
         })
     }
+}
+
+/// Change of a parameter count, per cent to one place.
+#[must_use]
+pub fn change_pct(from: u64, to: u64) -> f64 {
+    (1_000.0 * (to as f64 - from as f64) / from as f64).round() / 10.0
 }
 
 fn planned_reason(place: usize, hop: &Hop) -> String {

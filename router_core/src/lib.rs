@@ -3,6 +3,7 @@
 //! no generator; time and seed are arguments.
 
 pub mod allowance;
+pub mod analyze;
 pub mod choose;
 pub mod complexity;
 pub mod condition;

@@ -84,6 +84,21 @@ class Model:
     def enabled(self) -> bool: ...
 
 @final
+class Deployment:
+    """A model on a provider."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def upstream_model(self) -> str:
+        """The name the provider knows the model by."""
+    @property
+    def enabled(self) -> bool:
+        """Both the model and the provider are enabled and active."""
+
+@final
 class Table:
     """A compiled, immutable routing config."""
 
@@ -103,6 +118,9 @@ class Table:
     def providers(self) -> list[Provider]: ...
     @property
     def models(self) -> list[Model]: ...
+    @property
+    def deployments(self) -> list[Deployment]:
+        """Those of every model, in the order of the models."""
     @property
     def capabilities(self) -> list[str]: ...
     @property
@@ -146,6 +164,11 @@ class Table:
         entities are names with their values, context_docs is a number of documents. None where the
         config has no query classes. Time is linear; texts past 64 KiB are read without the GIL.
         """
+
+def analyze(table: Table) -> bytes:
+    """The chain graph of a config, the plan of every model on an idle fleet, and what is lost with
+    each provider and failure domain, as JSON (docs/analyze.md). Releases the GIL; call it in a
+    thread where that matters."""
 
 @final
 class Inspection:

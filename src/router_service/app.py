@@ -33,7 +33,6 @@ from router_service.observe.observers import Observers
 from router_service.observe.text import Redactor
 from router_service.observe.tracing import BaseUrl, Tracing, configure_tracing
 from router_service.service_config import (
-    PollingConfig,
     ServiceConfig,
     check_binding,
     load_api_keys,
@@ -42,9 +41,13 @@ from router_service.serving.admission import Admission, Bounds, Most
 from router_service.serving.health import keep_probing
 from router_service.serving.operations import Connect, Load, Operations
 from router_service.serving.orchestrator import Orchestrator
+from router_service.serving.ports import Loaded
 from router_service.serving.signals import SignalPolling
 from router_service.serving.sizes import keep_learning
+from router_service.serving.switch import SwitchSettings
 from router_service.serving.upstreams import Upstream, Upstreams
+from router_service.serving.versions import Version, Versions
+from router_service.serving.watch import keep_watching
 
 TICK_S = 1.0
 """How often permits that nobody reported are looked for while no request comes."""
@@ -65,14 +68,14 @@ class Service:
     access_log: AccessLog | None
 
 
-async def serve(config: ServiceConfig, table: Table, load: Load) -> int:
+async def serve(config: ServiceConfig, loaded: Loaded, load: Load) -> int:
     """Run until SIGTERM or SIGINT, then finish what runs; returns the exit code.
 
-    table is the routing config to begin with, load reads it again for a reload. Raises
-    ServiceConfigRejected where the config cannot be carried out on this machine.
+    loaded is the routing config to begin with, which has a table; load reads it again for a reload.
+    Raises ServiceConfigRejected where the config cannot be carried out on this machine.
     """
     stop = asyncio.Event()
-    async with running(config, table, load) as service, asyncio.TaskGroup() as reloads:
+    async with running(config, loaded, load) as service, asyncio.TaskGroup() as reloads:
         _on_signals(stop, service, reloads)
         logger.info(
             "ready: gRPC on %s:%d, HTTP on http://%s:%d, table %s; Ctrl-C stops",
@@ -80,7 +83,7 @@ async def serve(config: ServiceConfig, table: Table, load: Load) -> int:
             service.grpc_port,
             config.http.host,
             service.http_port,
-            table.version,
+            service.router.table.version,
         )
         await stop.wait()
         logger.info(
@@ -94,8 +97,14 @@ async def serve(config: ServiceConfig, table: Table, load: Load) -> int:
 
 
 @contextlib.asynccontextmanager
-async def running(config: ServiceConfig, table: Table, load: Load) -> AsyncIterator[Service]:
-    """A router that serves inside the block; leaving it drains and stops everything."""
+async def running(config: ServiceConfig, loaded: Loaded, load: Load) -> AsyncIterator[Service]:
+    """A router that serves inside the block; leaving it drains and stops everything.
+
+    Raises ValueError where nothing was loaded that could be served.
+    """
+    table = loaded.table
+    if table is None:
+        raise ValueError("the routing config to begin with has errors")
     keys = load_api_keys(config.auth)
     check_binding(config.grpc.host, keys)
     check_binding(config.http.host, keys)
@@ -134,15 +143,39 @@ async def running(config: ServiceConfig, table: Table, load: Load) -> AsyncItera
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
         )
-        operations = Operations(router=router, upstreams=upstreams, load=load, connect=connect)
-        for work in _background(router, upstreams, config.polling):
+        operations = _operations(router, upstreams, connect, loaded, load, config)
+        for work in _background(router, upstreams, operations, config):
             task = asyncio.create_task(work)
             task.add_done_callback(partial(_tell_if_failed, metrics))
             stack.push_async_callback(_end, task)
         ports = await _start_faces(stack, config, orchestrator, operations, Keys(keys), metrics)
+        stack.push_async_callback(operations.stop)
         # Half of the time to wait for a slot, so that who gets one still has the other half.
         stack.callback(admission.drain, config.limits.drain_timeout_s / 2)
         yield Service(orchestrator, operations, router, admission, *ports, access_log)
+
+
+def _operations(
+    router: Router,
+    upstreams: Upstreams,
+    connect: Connect,
+    loaded: Loaded,
+    load: Load,
+    config: ServiceConfig,
+) -> Operations:
+    """With the routing configs that an earlier run kept."""
+    first = Version(router.table.version, now_us(), loaded.document)
+    versions = Versions(first, config.reload.state_dir)
+    versions.save()
+    return Operations(
+        router=router,
+        upstreams=upstreams,
+        load=load,
+        connect=connect,
+        first=loaded,
+        versions=versions,
+        switch=SwitchSettings(config.switch.commands, config.switch.timeout_s),
+    )
 
 
 def _admission(config: ServiceConfig) -> Admission:
@@ -208,10 +241,13 @@ async def _start_faces(
 
 
 def _background(
-    router: Router, upstreams: Upstreams, polling: PollingConfig
+    router: Router, upstreams: Upstreams, operations: Operations, config: ServiceConfig
 ) -> Iterator[Coroutine[None, None, None]]:
     """What goes on outside of requests, for as long as the service runs."""
+    polling = config.polling
     yield _tick(router)
+    if config.reload.on_change:
+        yield keep_watching(operations)
     yield keep_learning(router, upstreams)
     if polling.load_interval_s:
         yield SignalPolling(

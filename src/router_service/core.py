@@ -13,6 +13,7 @@ from router_service._core import (
     OUTCOME_CLASSES,  # every name an Outcome accepts
     Attempt,  # one try of one deployment
     Decision,  # where a request goes, and why
+    Deployment,  # a model on a provider
     Diagnostic,  # one finding about a config, placed by JSON Pointer
     Facts,  # one request as the decision sees it
     Hop,  # one deployment of a plan
@@ -26,6 +27,7 @@ from router_service._core import (
     Step,  # what a walk does next
     Table,  # a compiled, immutable routing config
     Walk,  # one request on its way through its plan
+    analyze,  # what a config promises before anything is sent, as JSON
     count_tokens,  # tokens of a text
     overlay,  # set top-level members of a JSON body, the rest untouched
     warm,  # loads the token vocabulary
@@ -37,6 +39,7 @@ __all__ = [
     "Attempt",
     "Clock",
     "Decision",
+    "Deployment",
     "Diagnostic",
     "Facts",
     "Hop",
@@ -50,6 +53,7 @@ __all__ = [
     "Step",
     "Table",
     "Walk",
+    "analyze",
     "count_tokens",
     "now_us",
     "overlay",

@@ -12,7 +12,11 @@ RouterError
 ├── AllAttemptsFailed     every deployment of the plan that could be tried failed
 ├── StreamBroken          an answer broke off after part of it had been sent
 ├── UnknownProvider       an operator names a provider that the routing config does not have
-├── NotBuilt              the API has it, this version does not
+├── RollbackRefused       there is no earlier routing config to go back to
+├── SwitchRefused         a switch of models cannot be begun
+├── SwitchFailed          a switch of models was begun and taken back
+├── CallFailed            a running router, asked by the command line, refused or said nothing
+├── NothingFound          no model server answers on this machine
 ├── ConfigRejected        the routing config has errors
 └── ServiceConfigRejected the service config has errors
 """
@@ -158,8 +162,32 @@ class UnknownProvider(RouterError):
         self.suggestions = tuple(suggestions)
 
 
-class NotBuilt(RouterError):
-    code = "not_built"
+class RollbackRefused(RouterError):
+    code = "rollback_refused"
+
+
+class SwitchRefused(RouterError):
+    """Nothing was changed."""
+
+    code = "switch_refused"
+
+
+class SwitchFailed(RouterError):
+    """The old member is the active one still; the text says what could not be taken back."""
+
+    code = "switch_failed"
+
+
+class CallFailed(RouterError):
+    """`code` is the router's own short name of why, or no_answer."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NothingFound(RouterError):
+    code = "nothing_found"
 
 
 class ConfigRejected(RouterError):

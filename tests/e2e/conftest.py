@@ -70,8 +70,11 @@ def paced_file(paced: FakeFleet, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def paced_router(paced_file: Path, tmp_path: Path) -> AsyncIterator[InProcessRouter]:
-    """A router before them that polls often."""
-    settings = {"polling": {"load_interval_s": 0.2, "health_interval_s": 0.2}}
+    """A router before them that polls often, and reloads only when it is told to."""
+    settings = {
+        "polling": {"load_interval_s": 0.2, "health_interval_s": 0.2},
+        "reload": {"on_change": False},
+    }
     async with in_process(paced_file, tmp_path, settings) as running:
         yield running
 

@@ -24,7 +24,7 @@ import aiohttp
 import grpc.aio
 
 from router_service.app import Service, running
-from router_service.config.routing import compile_table, load_table
+from router_service.config.routing import load_routing
 from router_service.service_config import ServiceConfig
 
 from .callers import Caller, GrpcCaller, HttpCaller
@@ -136,8 +136,8 @@ async def in_process(
     config = ServiceConfig.model_validate_json(json.dumps(service_settings(log, settings)))
     before = asyncio.all_tasks()
     with _logging_restored():
-        load = partial(compile_table, routing)
-        async with running(config, load_table(routing), load) as service:
+        load = partial(load_routing, routing)
+        async with running(config, load(), load) as service:
             logged = _Kept()
             logging.getLogger().addHandler(logged)
             http = f"http://127.0.0.1:{service.http_port}"
@@ -159,6 +159,8 @@ class RouterProcess(Router):
     process: Process
     log: Path
     """Its stderr."""
+    grpc_target: str
+    """Where its gRPC face listens."""
 
     async def stopped(self) -> int:
         """The exit code, once it has ended."""
@@ -168,15 +170,17 @@ class RouterProcess(Router):
 
 @contextlib.asynccontextmanager
 async def as_process(
-    routing: Path,
+    routing: Path | None,
     folder: Path,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[RouterProcess]:
-    """A router as a user runs it, on free ports; ended with the block."""
+    """A router as a user runs it, on free ports; ended with the block. `routing` None names no
+    routing config."""
     access_log, log, service = folder / "access.log", folder / "router.log", folder / "service.json"
     service.write_text(json.dumps(service_settings(access_log, settings)))
-    options = ("--config", str(routing), "--service-config", str(service))
+    named = () if routing is None else ("--config", str(routing))
+    options = (*named, "--service-config", str(service))
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(*COMMAND, "serve", *options),
@@ -188,7 +192,7 @@ async def as_process(
     try:
         ready = await until(lambda: _ready(process, log), "the router is ready", _START_S)
         async with _clients(ready["http"], ready["grpc"]) as callers:
-            yield RouterProcess(*callers, AccessLog(access_log), process, log)
+            yield RouterProcess(*callers, AccessLog(access_log), process, log, ready["grpc"])
     finally:
         if process.returncode is None:
             process.kill()

@@ -105,7 +105,8 @@ async def test_broken_files_leave_the_old_table_serving(
 async def test_a_hang_up_reloads_and_reopens_the_log(
     paced: FakeFleet, paced_file: Path, tmp_path: Path
 ) -> None:
-    async with as_process(paced_file, tmp_path) as router:
+    settings = {"reload": {"on_change": False}}
+    async with as_process(paced_file, tmp_path, settings) as router:
         version = (await status(router)).table_version
         async with Load(router, "m", callers=8) as load:
             await until(router.access_log.requests, "the access log has its first lines")

@@ -15,13 +15,13 @@ import grpc.aio
 from prometheus_client import CollectorRegistry
 
 from router_service.core import Decision, Outcome, Router, now_us
-from router_service.errors import NotBuilt, RouterError, UnknownProvider
+from router_service.errors import RollbackRefused, RouterError, SwitchRefused, UnknownProvider
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
 from router_service.faces.http import create_http_app, start_http
 from router_service.serving.admission import Admission, Bounds, Place
 from router_service.serving.facts import facts_of_incoming, facts_of_query
-from router_service.serving.ports import Reload
+from router_service.serving.ports import ConfigInUse, Reload, SwitchProgress
 from router_service.serving.queries import classified, incoming_of
 from router_service.types import (
     Answer,
@@ -156,7 +156,19 @@ class NoOperations:
     """serving.ports.OperatorService of which nothing is asked."""
 
     async def reload(self, *, dry_run: bool = False) -> Reload:
-        raise NotBuilt("there is nothing to reload here")
+        return Reload(True, "v", "v", ())
+
+    async def rollback(self, version: str, *, dry_run: bool = False) -> Reload:
+        raise RollbackRefused(f"no version {version!r} is kept")
+
+    def config_in_use(self) -> ConfigInUse:
+        return ConfigInUse(False, ())
+
+    async def switch_model(
+        self, target: str, *, timeout_s: float | None, operator: str
+    ) -> AsyncGenerator[SwitchProgress, None]:
+        yield SwitchProgress("draining", "a", "b", 1, "")
+        raise SwitchRefused(f"no member {target!r}")
 
     def set_provider_state(
         self,

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from router_service import __version__
 from router_service.cli import router_service
+from router_service.config.routing import load_table
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = str(ROOT / "config/model-mappings.yaml")
@@ -53,7 +54,22 @@ def routed(*args: str, stdin: str | bytes | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "command", [["serve"], ["demo"], ["check"], ["route"], ["simulate"], ["config", "schema"], []]
+    "command",
+    [
+        ["serve"],
+        ["demo"],
+        ["check"],
+        ["doctor"],
+        ["analyze"],
+        ["route"],
+        ["simulate"],
+        ["logs", "tail"],
+        ["logs", "analyze"],
+        ["uptime"],
+        ["config", "schema"],
+        ["config", "discover"],
+        [],
+    ],
 )
 def test_every_help_has_an_example(command: list[str]) -> None:
     result = run(*command, "--help")
@@ -102,6 +118,40 @@ def test_check_as_json(tmp_path: Path) -> None:
     report = json.loads(result.stdout)
     assert (report["errors"], report["warnings"]) == (1, 0)
     assert report["diagnostics"][0]["code"] == "unreadable-file"
+
+
+def test_check_as_sarif(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(FLEET.replace("chain: [small-7b]", "chain: [smal-7b]") + "colour: red\n")
+    result = run("check", str(path), "--format", "sarif")
+    assert result.exit_code == 1
+    sarif = json.loads(result.stdout)
+    assert sarif["version"] == "2.1.0"
+    (scan,) = sarif["runs"]
+    places = [found["locations"][0]["physicalLocation"] for found in scan["results"]]
+    assert {place["artifactLocation"]["uri"] for place in places} == {path.as_posix()}
+    assert [place["region"] for place in places] == [
+        {"startLine": 8, "startColumn": 21},
+        {"startLine": 10, "startColumn": 1},
+    ]
+    assert {found["level"] for found in scan["results"]} == {"error"}
+    rules = {rule["id"] for rule in scan["tool"]["driver"]["rules"]}
+    assert rules == {found["ruleId"] for found in scan["results"]}
+
+
+def test_check_as_github_annotations(tmp_path: Path) -> None:
+    path = tmp_path / "bad, 100%.yaml"
+    path.write_text(FLEET.replace("chain: [small-7b]", "chain: [smal-7b]"))
+    result = run("check", str(path), "--format", "github")
+    assert result.exit_code == 1
+    (line,) = result.stdout.splitlines()
+    assert line.startswith(f"::error file={tmp_path}/bad%2C 100%25.yaml,line=8,col=21,title=")
+    assert "%0Afix: " in line
+
+
+def test_a_good_file_has_no_annotation(fleet: str) -> None:
+    result = run("check", fleet, "--format", "github")
+    assert (result.exit_code, result.stdout) == (0, "")
 
 
 def test_strict_makes_warnings_fail(tmp_path: Path) -> None:
@@ -264,11 +314,11 @@ class FakeService:
 
     def __init__(self) -> None:
         self.config: Any = None
-        self.table: Any = None
+        self.loaded: Any = None
         self.load: Any = None
 
-    async def serve(self, config: Any, table: Any, load: Any) -> int:
-        self.config, self.table, self.load = config, table, load
+    async def serve(self, config: Any, loaded: Any, load: Any) -> int:
+        self.config, self.loaded, self.load = config, loaded, load
         return 3
 
 
@@ -293,9 +343,10 @@ def test_serve_hands_over_config_and_table(
     assert (service.config.grpc.host, service.config.grpc.port) == ("::1", 50051)
     assert service.config.logging.level == "debug"
     assert service.config.limits.max_queue == 7
-    assert [item.id for item in service.table.providers] == ["one", "two"]
-    again, findings = service.load()
-    assert (again.version, findings) == (service.table.version, [])
+    assert [item.id for item in service.loaded.table.providers] == ["one", "two"]
+    again = service.load()
+    assert (again.table.version, again.findings) == (service.loaded.table.version, [])
+    assert (again.document, again.files) == (service.loaded.document, service.loaded.files)
 
 
 def test_the_command_line_goes_before_the_environment(fleet: str, service: FakeService) -> None:
@@ -312,6 +363,20 @@ def test_serve_points_at_warnings(tmp_path: Path, service: FakeService) -> None:
     result = run("serve", "--config", str(path))
     assert result.exit_code == 3
     assert f"router-service check {path}" in result.stderr
+
+
+def test_serve_without_a_config_where_nobody_is(tmp_path: Path, service: FakeService) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("routing: {discover_ports: [4321]}\n")
+    # Its own port is not asked, so no port is left.
+    result = run("serve", "--service-config", str(file), "--http-port", "4321")
+    assert result.exit_code == 3, result.output
+    assert "no model server answers on this machine (ports asked: none)" in result.stderr
+    assert "using the shipped reference fleet" in result.stderr
+    assert service.loaded.table.version == load_table(REFERENCE).version
+    again = service.load()
+    assert again.table is None
+    assert [finding.code for finding in again.findings] == ["nothing-found"]
 
 
 def test_serve_refuses_bad_service_configs(tmp_path: Path, service: FakeService) -> None:

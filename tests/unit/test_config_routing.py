@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from router_service.config.diagnostics import LocatedDiagnostic
 from router_service.config.reference import REFERENCE_CONFIG
-from router_service.config.routing import check, load_table
+from router_service.config.routing import check, load_routing, load_table, table_of
+from router_service.core import Table
 from router_service.errors import ConfigRejected
 
 ROOT = Path(__file__).parents[2]
@@ -94,3 +96,43 @@ def test_bad_files_are_one_placed_error(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_one_placed_error(tmp_path: Path) -> None:
     (item,) = check(tmp_path / "none.yaml")
     assert (item.code, item.severity) == ("unreadable-file", "error")
+
+
+# ── The files a running router watches ──────────────────────────────────────────────────────────
+
+
+def test_every_file_is_known_with_its_state(tmp_path: Path) -> None:
+    path = write(tmp_path, "include: [models.yaml]\n" + PROVIDERS)
+    models = write(tmp_path, MODELS, "models.yaml")
+    files = load_routing(path).files
+    assert set(files.stamps) == {str(path), str(models)}
+    assert files.again() == files
+    models.write_text(MODELS + "# more\n")
+    assert files.again() != files
+    assert load_routing(path).files == files.again()
+
+
+def test_a_file_that_is_replaced_by_one_of_the_same_size_and_time_shows(tmp_path: Path) -> None:
+    path = write(tmp_path, PROVIDERS + MODELS)
+    files = load_routing(path).files
+    other = write(tmp_path, path.read_text(), "other.yaml")
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.rename(path)
+    assert files.again() != files
+
+
+def test_a_missing_file_is_known_too(tmp_path: Path) -> None:
+    path = write(tmp_path, "include: [models.yaml]\n" + PROVIDERS)
+    loaded = load_routing(path)
+    assert loaded.table is None
+    assert loaded.files.stamps[str(tmp_path / "models.yaml")] is None
+    write(tmp_path, MODELS, "models.yaml")
+    assert loaded.files.again() != loaded.files
+    assert load_routing(tmp_path / "none.yaml").files.stamps == {str(tmp_path / "none.yaml"): None}
+
+
+def test_the_document_is_what_the_table_was_compiled_of(tmp_path: Path) -> None:
+    path = write(tmp_path, "include: [models.yaml]\n" + PROVIDERS)
+    write(tmp_path, MODELS, "models.yaml")
+    loaded = load_routing(path)
+    assert Table.compile(loaded.document).version == table_of(loaded).version

@@ -23,6 +23,9 @@ ALLOWED: dict[str, set[str]] = {
     "service_config": {"config", "errors"},
     "export": {"config"},
     "connectors": WORDS,
+    "logs": {"observe"},
+    "discover": WORDS | {"config", "connectors", "core"},
+    "doctor": WORDS | {"connectors", "core", "discover"},
     "observe": WORDS | {"__version__"},
     "serving": WORDS | {"core"},
     "faces": {"errors"},
@@ -30,7 +33,19 @@ ALLOWED: dict[str, set[str]] = {
     "faces.http": WORDS | {"serving", "faces"},
     "testing": set(),
     "testing.demo": {"testing", "config", "service_config", "v1"},
-    "cli": WORDS | {"core", "config", "service_config", "export", "serving", "__version__"},
+    "cli": WORDS
+    | {
+        "core",
+        "config",
+        "discover",
+        "doctor",
+        "export",
+        "service_config",
+        "serving",
+        "logs",
+        "__version__",
+    },
+    "cli.live": {"errors", "v1"},
     "app": WORDS
     | {
         "core",
@@ -46,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
 """Each room and the rooms it may import. `faces` is what both faces share; `__version__` stands for
 names of the package itself."""
 
-IN_FUNCTIONS: dict[str, set[str]] = {"cli": {"app", "testing.demo"}}
+IN_FUNCTIONS: dict[str, set[str]] = {"cli": {"app", "cli.live", "testing.demo"}}
 """What may be imported inside a function besides: the rest of the service, only to start it."""
 
 FOR_TYPES: dict[str, set[str]] = {
@@ -57,7 +72,7 @@ FOR_TYPES: dict[str, set[str]] = {
 }
 """What may be imported for annotations besides: the object itself is handed in."""
 
-NESTED = {"faces.grpc", "faces.http", "testing.demo"}
+NESTED = {"cli.live", "faces.grpc", "faces.http", "testing.demo"}
 HOLD_ROOMS = {PACKAGE, *(f"{PACKAGE}.{nested.split('.')[0]}" for nested in NESTED)}
 """Packages from which a name may be a whole room."""
 

@@ -85,8 +85,8 @@ def test_every_error_is_reported_with_place_and_fix(tmp_path: Path) -> None:
         "to this hop alone [bad-value]",
         "  fix: forward_headers is the client headers sent upstream, besides tracing headers",
         "service.yaml:11:1: error: there is no key colour [unknown-key]",
-        "  fix: remove it; known here: grpc, http, auth, limits, polling, logging, "
-        "forward_headers, routing",
+        "  fix: remove it; known here: grpc, http, auth, limits, polling, reload, switch, "
+        "logging, forward_headers, routing",
     ]
 
 

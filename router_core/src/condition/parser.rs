@@ -9,6 +9,7 @@ use crate::size::parse_size;
 
 /// Below this a plain number cannot be meant as a count of parameters.
 const SMALLEST_SIZE: f64 = 1e6;
+const UNFINISHED: &str = "compare a name with a value, as in `prompt_tokens > 1000`";
 
 pub(super) fn parse(source: &str, symbols: &Symbols<'_>) -> Result<Expression, ConditionError> {
     let tokens = tokens(source)?;
@@ -72,7 +73,7 @@ impl<'p, 's> Parser<'p, 's> {
             if self.accept(&Lexeme::Close) {
                 return Ok(inner);
             }
-            return Err(self.fail_here("expected `)`", None));
+            return Err(self.fail_here("expected `)`", Some("close every bracket".to_owned())));
         }
         let left = self.side()?;
         let Some(operator) = self.operator() else { return self.bare(&left) };
@@ -101,7 +102,7 @@ impl<'p, 's> Parser<'p, 's> {
 
     fn side(&mut self) -> Result<Side<'p, 's>, ConditionError> {
         let Some((token, rest)) = self.tokens.split_first() else {
-            return Err(self.fail_here("expected a name or a value", None));
+            return Err(self.fail_here("expected a name or a value", Some(UNFINISHED.to_owned())));
         };
         let (operand, kind) = match &token.lexeme {
             Lexeme::Name(name) if name.eq_ignore_ascii_case("true") => {
@@ -121,7 +122,7 @@ impl<'p, 's> Parser<'p, 's> {
             Lexeme::Text(text) => (Operand::Text((*text).into()), Kind::Text),
             _ => {
                 let message = format!("expected a name or a value, found `{}`", token.text);
-                return Err(self.fail(token, (message, None)));
+                return Err(self.fail(token, (message, Some(UNFINISHED.to_owned()))));
             }
         };
         self.tokens = rest;

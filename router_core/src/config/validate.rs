@@ -250,7 +250,20 @@ fn wrong_type(value: &Value, schemas: &[&Value], at: &Pointer) -> Diagnostic {
         (Value::Number(_) | Value::Bool(_), ["string"]) => {
             found.suggest(format!("put it in quotes: \"{value}\""))
         }
+        (Value::String(text), ["array"]) => found.suggest(format!("write a list: [{text}]")),
+        (_, [only]) => found.suggest(how_to_write(only)),
         _ => found,
+    }
+}
+
+fn how_to_write(kind: &str) -> &'static str {
+    match kind {
+        "boolean" => "write true or false",
+        "number" => "write a bare number",
+        "integer" => "write a bare number without a fraction",
+        "string" => "write plain text",
+        "array" => "write a list, one `- …` a line",
+        _ => "write `key: value`, one a line, indented below it",
     }
 }
 
@@ -295,5 +308,9 @@ fn out_of_range(number: &Number, schema: &Value, at: &Pointer) -> Option<Diagnos
         _ => return None,
     };
     let message = format!("{number} is out of range: it must be {allowed}");
-    Some(Diagnostic::error("out-of-range", at, message))
+    let fix = match (least, most) {
+        (Some(least), Some(most)) => format!("write a number from {least} to {most}"),
+        _ => format!("write a number that is {allowed}"),
+    };
+    Some(Diagnostic::error("out-of-range", at, message).suggest(fix))
 }

@@ -1,6 +1,7 @@
 //! The only room that knows Python: thin frozen classes over the core, a panic guard, and the mapping
 //! of errors to `router_service.errors`. The stub beside the package documents the API.
 
+mod analyze;
 mod decision;
 mod errors;
 mod request;
@@ -21,6 +22,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<table::PyDiagnostic>()?;
     module.add_class::<table::PyProvider>()?;
     module.add_class::<table::PyModel>()?;
+    module.add_class::<table::PyDeployment>()?;
     module.add_class::<table::PyTable>()?;
     module.add_class::<request::PyInspection>()?;
     module.add_class::<request::PyFacts>()?;
@@ -33,6 +35,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<walk::PyWalk>()?;
     module.add_class::<router::PyRouter>()?;
     module.add_class::<simulate::PySimulation>()?;
+    module.add_function(wrap_pyfunction!(analyze::analyze, module)?)?;
     module.add_function(wrap_pyfunction!(request::overlay, module)?)?;
     module.add_function(wrap_pyfunction!(request::count_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(request::warm, module)?)?;

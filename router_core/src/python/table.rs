@@ -11,7 +11,7 @@ use crate::ids::Id;
 use crate::outline::outline;
 use crate::query_class::Query;
 use crate::request::{inspect, inspect_text, Operation};
-use crate::table::{Model, Provider, Table};
+use crate::table::{Deployment, Model, Provider, Table};
 
 use super::errors::{config_rejected, guard, invalid_field, invalid_request};
 use super::request::PyInspection;
@@ -174,6 +174,39 @@ impl PyModel {
     }
 }
 
+#[pyclass(frozen, name = "Deployment", module = "router_service._core")]
+pub struct PyDeployment {
+    table: Arc<Table>,
+    id: Id<Deployment>,
+    model: Id<Model>,
+}
+
+impl PyDeployment {
+    fn inner(&self) -> &Deployment {
+        self.table.deployments.get(self.id)
+    }
+}
+
+#[pymethods]
+impl PyDeployment {
+    #[getter]
+    fn model(&self) -> &str {
+        &self.table.models.get(self.model).name
+    }
+    #[getter]
+    fn provider(&self) -> &str {
+        &self.table.providers.get(self.inner().provider).id
+    }
+    #[getter]
+    fn upstream_model(&self) -> &str {
+        &self.inner().upstream_model
+    }
+    #[getter]
+    fn enabled(&self) -> bool {
+        self.inner().enabled
+    }
+}
+
 #[pyclass(frozen, name = "Table", module = "router_service._core")]
 pub struct PyTable {
     pub table: Arc<Table>,
@@ -218,6 +251,13 @@ impl PyTable {
     fn models(&self) -> Vec<PyModel> {
         let ids = self.table.models.iter().map(|(id, _)| id);
         ids.map(|id| PyModel { table: self.table.clone(), id }).collect()
+    }
+    #[getter]
+    fn deployments(&self) -> Vec<PyDeployment> {
+        let models = self.table.models.iter();
+        let ids =
+            models.flat_map(|(model, entry)| entry.deployments.iter().map(move |id| (model, *id)));
+        ids.map(|(model, id)| PyDeployment { table: self.table.clone(), id, model }).collect()
     }
     #[getter]
     fn capabilities(&self) -> Vec<&str> {

@@ -1,17 +1,17 @@
-"""`config`: questions about the config files themselves.
+"""`config`: questions about the config files, and the routing config of a running router.
 
-The JSON Schemas give editors completion and checks while typing; the export writes another router's
-file.
+Here the JSON Schemas, which give editors completion and checks while typing, and a config for the
+servers that are found on this machine.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from router_service.cli.failures import reported
+from router_service.cli.export_litellm import export_litellm
+from router_service.cli.reload import reload, rollback
 
 
 @click.group()
@@ -38,34 +38,41 @@ def schema(service: bool, _as_json: bool) -> None:
 
 
 @config.command(
-    "export-litellm",
-    epilog="\b\nExamples:\n"
-    "  router-service config export-litellm fleet.yaml > litellm.yaml\n"
-    "  router-service config export-litellm fleet.yaml --output litellm.yaml\n"
-    "  router-service config export-litellm fleet.yaml --json | jq .not_expressed",
+    epilog="\b\nExamples:\n  router-service config discover > fleet.yaml"
+    "\n  router-service config discover --port 9000 --port 9001 --json",
 )
-@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Write the file there, not to stdout."
+    "--port",
+    "ports",
+    type=click.IntRange(1, 65_535),
+    multiple=True,
+    help="Port of this machine to ask; repeatable. Default: the usual ones.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the config and the report as JSON.")
-def export_litellm(file: Path | None, output: Path | None, as_json: bool) -> None:
-    """Write a routing config as a LiteLLM config, and report what that cannot say.
+@click.option("--json", "as_json", is_flag=True, help="Print the config as JSON.")
+def discover(ports: tuple[int, ...], as_json: bool) -> None:
+    """Print a routing config for the model servers that run on this machine.
 
-    FILE is the reference fleet where it is left out. The report goes to stderr: what is lost, what
-    the export does instead, and where our config says it. Keys are named, never written.
+    It is what `serve` uses where no routing config is named. Who answers is told on stderr.
     """
-    with reported(as_json=as_json):
-        from router_service.cli.export_report import json_report, print_report
-        from router_service.config.reference import REFERENCE_CONFIG
-        from router_service.export.exported import export_litellm as exported
+    from router_service.cli.failures import reported
+    from router_service.discover.document import as_yaml, document_of
+    from router_service.discover.routing import DiscoveredRouting
+    from router_service.errors import NothingFound
+    from router_service.service_config.model import USUAL_PORTS
 
-        export = exported(file or REFERENCE_CONFIG)
-        if output is not None:
-            output.write_text(export.text, encoding="utf-8")
-        elif not as_json:
-            click.echo(export.text, nl=False)
-        if as_json:
-            click.echo(json_report(export))
-        else:
-            print_report(export)
+    with reported(as_json=as_json):
+        discovered = DiscoveredRouting(ports or USUAL_PORTS)
+        servers = discovered.find(lambda line: click.echo(line, err=True))
+        if not servers:
+            raise NothingFound(
+                f"{discovered.nothing()}; start one, or name other ports with --port"
+            )
+        document = document_of(servers)
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        click.echo(as_yaml(document), nl=False)
+
+
+for _command in (export_litellm, reload, rollback):
+    config.add_command(_command)

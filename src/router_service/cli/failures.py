@@ -23,8 +23,8 @@ from router_service.errors import (
 
 
 @contextmanager
-def reported(*, as_json: bool = False) -> Iterator[None]:
-    """Run a command's body; a failure in it is shown and ends the process with code 1."""
+def reported(*, as_json: bool = False, code: int = 1) -> Iterator[None]:
+    """Run a command's body; a failure in it is shown and ends the process with this code."""
     try:
         yield
     except (RouterError, OSError) as problem:
@@ -32,7 +32,7 @@ def reported(*, as_json: bool = False) -> Iterator[None]:
             click.echo(json.dumps({"error": error_object(problem)}, indent=2, ensure_ascii=False))
         else:
             click.echo(error_text(problem), err=True)
-        sys.exit(1)
+        sys.exit(code)
 
 
 def error_object(problem: RouterError | OSError) -> dict[str, Any]:

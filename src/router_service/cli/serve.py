@@ -16,8 +16,10 @@ import click
 from router_service.cli.failures import reported
 
 if TYPE_CHECKING:
-    from router_service.core import Table
+    from router_service.config.routing import Loaded
+    from router_service.discover.routing import DiscoveredRouting
     from router_service.service_config import ServiceConfig
+    from router_service.serving.operations import Load
 
 _PORT = click.IntRange(0, 65_535)
 _EXAMPLES = """
@@ -35,7 +37,8 @@ Examples:
     "routing",
     type=click.Path(path_type=Path),
     help="Routing config. Default: ROUTER_SERVICE_CONFIG, else the service config's "
-    "routing.config, else the shipped reference fleet.",
+    "routing.config, else what answers on the usual ports of this machine, else the shipped "
+    "reference fleet.",
 )
 @click.option(
     "--service-config",
@@ -62,10 +65,11 @@ def serve(
 ) -> None:
     """Run the router: gRPC on 127.0.0.1:50051 and HTTP on 127.0.0.1:4000 by default.
 
-    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. SIGHUP
-    reads the routing config again and reopens the access log.
+    SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. The
+    routing config is read again when its files change, and on SIGHUP, which also reopens the access
+    log. Where no routing config is named, the router goes to the model servers it finds on this
+    machine, and SIGHUP looks for them again.
     """
-    from router_service.config.routing import load_table
     from router_service.service_config import load_service_config
 
     with reported():
@@ -78,10 +82,8 @@ def serve(
                 "routing": {"config": routing},
             },
         )
-        table = load_table(config.routing.config)
-        if table.warnings:
-            _point_at_warnings(config, len(table.warnings))
-        sys.exit(_run(config, table))
+        loaded, load = _routing(config)
+        sys.exit(_run(config, loaded, load))
 
 
 def overridden(config: ServiceConfig, options: dict[str, dict[str, object]]) -> ServiceConfig:
@@ -94,17 +96,49 @@ def overridden(config: ServiceConfig, options: dict[str, dict[str, object]]) -> 
     return config.model_copy(update=sections)
 
 
-def _point_at_warnings(config: ServiceConfig, number: int) -> None:
-    click.echo(
-        f"the routing config has warnings: {number}; list them with: "
-        f"router-service check {config.routing.config}",
-        err=True,
-    )
+def _routing(config: ServiceConfig) -> tuple[Loaded, Load]:
+    """What to begin with, and how to read it again for a reload."""
+    from router_service.config.routing import load_routing
+    from router_service.discover.routing import DiscoveredRouting
+
+    if config.routing.named:
+        return _read(config), partial(load_routing, config.routing.config)
+    # Not this router itself, which lists its models like a server of theirs.
+    ports = [port for port in config.routing.discover_ports if port != config.http.port]
+    discovered = DiscoveredRouting(ports)
+    return _found(config, discovered), discovered.load
 
 
-def _run(config: ServiceConfig, table: Table) -> int:
+def _read(config: ServiceConfig) -> Loaded:
+    from router_service.config.routing import load_routing, table_of
+
+    loaded = load_routing(config.routing.config)
+    table = table_of(loaded)
+    if table.warnings:
+        click.echo(
+            f"the routing config has warnings: {len(table.warnings)}; list them with: "
+            f"router-service check {config.routing.config}",
+            err=True,
+        )
+    return loaded
+
+
+def _found(config: ServiceConfig, discovered: DiscoveredRouting) -> Loaded:
+    """The config of the servers that are found; where there are none, the reference fleet's."""
+    click.echo("no routing config is named; asking this machine for model servers", err=True)
+    servers = discovered.find(lambda line: click.echo(f"found {line}", err=True))
+    if not servers:
+        click.echo(
+            f"{discovered.nothing()}; using the shipped reference fleet. Start one and send "
+            "SIGHUP, or name a routing config: --config FILE",
+            err=True,
+        )
+        return _read(config)
+    click.echo("keep this as a file to edit: router-service config discover > fleet.yaml", err=True)
+    return discovered.first(servers)
+
+
+def _run(config: ServiceConfig, loaded: Loaded, load: Load) -> int:
     from router_service.app import serve as run_service
-    from router_service.config.routing import compile_table
 
-    load = partial(compile_table, config.routing.config)
-    return asyncio.run(run_service(config, table, load))
+    return asyncio.run(run_service(config, loaded, load))

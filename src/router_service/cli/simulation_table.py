@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from router_service.cli.compact_table import compact_table
 
 _COLUMNS = ("goodput", "TTFT mean", "p50", "p95", "p99", "total", "lost", "moved", "USD")
 
@@ -91,15 +92,7 @@ def _shares(reports: Sequence[dict[str, Any]]) -> Table:
 
 def _headed(title: str, columns: Sequence[str]) -> Table:
     """Narrow enough for 80 characters: a strategy's line is read across."""
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
-    )
+    table = compact_table(title)
     table.add_column("strategy", no_wrap=True)
     for column in columns:
         table.add_column(escape(column), justify="right", overflow="fold")

@@ -49,9 +49,13 @@ class LocatedDiagnostic:
     pointer: str = ""
     """JSON Pointer of the value at fault; empty where the file itself is."""
 
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.file, self.line, self.column)
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}"
-        text = f"{place}: {self.severity}: {self.message} [{self.code}]"
+        text = f"{self.place}: {self.severity}: {self.message} [{self.code}]"
         return f"{text}\n  fix: {self.suggestion}" if self.suggestion else text
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from router_service.config.diagnostics import DocumentError, LocatedDiagnostic, Place, error
 from router_service.config.document import Document, Json, read_document
+from router_service.config.files import Stamp, stamp
 from router_service.config.places import Places, child
 
 MOST_FILES = 32
@@ -17,21 +18,25 @@ _INCLUDE = "include"
 _INCLUDE_AT = f"/{_INCLUDE}"
 
 
-def read_with_includes(path: Path) -> Document:
+def read_with_includes(path: Path, stamps: dict[str, Stamp] | None = None) -> Document:
     """Read a file and everything it includes, as one document without the include keys.
 
-    Paths are relative to the including file; a file reached twice is read once. Raises
-    DocumentError where the file itself cannot be read; an include that cannot is a problem of the
-    document, which is then not complete.
+    Paths are relative to the including file; a file reached twice is read once. `stamps` is given
+    the stamp of each file, also of one that cannot be read. Raises DocumentError where the file
+    itself cannot be read; an include that cannot is a problem of the document, which is then not
+    complete.
     """
-    return _Reader().read(path, None, ())
+    return _Reader({} if stamps is None else stamps).read(path, None, ())
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, stamps: dict[str, Stamp]) -> None:
         self._seen: set[str] = set()
+        self._stamps = stamps
 
     def read(self, path: Path, referred_at: Place | None, above: tuple[str, ...]) -> Document:
+        # Before the reading, so that a change during it shows as one after it.
+        self._stamps[str(path)] = stamp(path)
         document = read_document(path, referred_at)
         identity = os.path.realpath(path)
         self._seen.add(identity)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from router_service.config.diagnostics import (
 )
 from router_service.config.document import Document
 from router_service.config.environment import apply_environment
+from router_service.config.files import Files, Stamp
 from router_service.config.include import read_with_includes
 from router_service.config.places import Places
 from router_service.config.reference import REFERENCE_CONFIG
@@ -36,50 +38,74 @@ def load_table(
 
     Raises ConfigRejected whose diagnostics are LocatedDiagnostic, warnings among them.
     """
-    return load_with_places(path, environ)[0]
+    return table_of(load_routing(path, environ))
 
 
 def load_with_places(
     path: Path | str = REFERENCE_CONFIG, environ: Mapping[str, str] = os.environ
 ) -> tuple[Table, Document]:
     """As load_table, with what was written and where."""
-    document, table, found = _compile(path, environ)
-    if document is None or table is None:
-        raise ConfigRejected(listing(found), found)
-    return table, document
+    try:
+        document = read_with_includes(Path(path))
+    except DocumentError as problem:
+        raise ConfigRejected(listing([problem.diagnostic]), [problem.diagnostic]) from None
+    return table_of(load_document(document, Files({}), environ)), document
 
 
 def check(path: Path | str, environ: Mapping[str, str] = os.environ) -> list[LocatedDiagnostic]:
     """Every error and warning of a routing config, in reading order; empty where it is clean."""
-    return compile_table(path, environ)[1]
+    return load_routing(path, environ).findings
 
 
-def compile_table(
-    path: Path | str, environ: Mapping[str, str] = os.environ
-) -> tuple[Table | None, list[LocatedDiagnostic]]:
-    """A table where there is no error, and all findings in reading order."""
-    _, table, found = _compile(path, environ)
-    return table, found
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What reading a routing config gave. serving.ports.Loaded says what for."""
+
+    table: Table | None
+    findings: list[LocatedDiagnostic]
+    document: bytes
+    files: Files
 
 
-def _compile(
-    path: Path | str, environ: Mapping[str, str]
-) -> tuple[Document | None, Table | None, list[LocatedDiagnostic]]:
+def load_routing(path: Path | str, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read and compile a routing config, keeping what a running router has to know of it."""
+    stamps: dict[str, Stamp] = {}
     try:
-        document = read_with_includes(Path(path))
+        document = read_with_includes(Path(path), stamps)
+    except DocumentError as problem:
+        return Loaded(None, [problem.diagnostic], b"", Files(stamps))
+    return load_document(document, Files(stamps), environ)
+
+
+def load_document(
+    document: Document, files: Files, environ: Mapping[str, str] = os.environ
+) -> Loaded:
+    """As load_routing, for a document that was read from these files."""
+    try:
         apply_environment(document, environ)
     except DocumentError as problem:
-        return None, None, [problem.diagnostic]
+        return Loaded(None, [problem.diagnostic], b"", files)
     found = list(document.problems)
-    table: Table | None = None
     if not document.complete:
-        return document, None, in_reading_order(found)
+        return Loaded(None, in_reading_order(found), b"", files)
+    text = json.dumps(document.value, allow_nan=False).encode()
+    table: Table | None = None
     try:
-        table = Table.compile(json.dumps(document.value, allow_nan=False).encode())
-        found += located(table.warnings, document.places)
+        table = Table.compile(text)
+        of_core = located(table.warnings, document.places)
     except ConfigRejected as rejected:
-        found += located(rejected.diagnostics, document.places)
-    return document, (None if document.problems else table), in_reading_order(found)
+        of_core = located(rejected.diagnostics, document.places)
+    # A value that YAML itself is wrong about says nothing to the core.
+    known = {item.place for item in document.problems}
+    found += [item for item in of_core if item.place not in known]
+    return Loaded(None if document.problems else table, in_reading_order(found), text, files)
+
+
+def table_of(loaded: Loaded) -> Table:
+    """The table, where there is one. Raises ConfigRejected as load_table does."""
+    if loaded.table is None:
+        raise ConfigRejected(listing(loaded.findings), loaded.findings)
+    return loaded.table
 
 
 def located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedDiagnostic]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
 
+from router_service.connectors.connection_times import connection_times
 from router_service.connectors.connector import MAX_WHOLE, HttpConnector, WireProtocol
 from router_service.connectors.credentials import read_credential
 from router_service.connectors.failures import Failures
@@ -19,6 +21,7 @@ __all__ = [
     "CONNECTORS",
     "Connectors",
     "HttpConnector",
+    "Keyless",
     "Overlay",
     "ProviderSpec",
     "build",
@@ -48,15 +51,27 @@ class ProviderSpec(Protocol):
     def credential(self) -> str | None: ...
 
 
-def open_session() -> aiohttp.ClientSession:
+@dataclass(frozen=True, slots=True)
+class Keyless:
+    """ProviderSpec of a server that is asked without a key."""
+
+    id: str
+    kind: str
+    base_url: str
+    credential: None = None
+
+
+def open_session(on_connected: Callable[[float], None] | None = None) -> aiohttp.ClientSession:
     """The one session all connectors share. Call it on the running loop; the caller closes it.
 
     It never queues and never times out by itself: capacity is the core's, limits are each call's.
+    `on_connected` is told how long each new connection took, seconds, name and TLS included.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
+        trace_configs=[] if on_connected is None else [connection_times(on_connected)],
     )
 
 

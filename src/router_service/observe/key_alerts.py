@@ -1,5 +1,5 @@
 """A provider that refuses our key stays refused until somebody acts, so the log says so as an error
-(E2): at once, again while it lasts, and when it is over."""
+(E2): at once, and again while it lasts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from router_service.types import AttemptRecord, OutcomeClass, RequestRecord
 
 AGAIN_S = 300.0
-"""So long an alert is not repeated."""
+"""So long a provider's alert is not repeated."""
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +22,12 @@ class KeyAlerts:
         """clock gives seconds."""
         self._clock = clock
         self._told: dict[str, float] = {}
-        """By provider that refuses its key: when that was last said."""
+        """By provider: when that was last said."""
 
     def request_finished(self, record: RequestRecord) -> None:
         for attempt in record.attempts:
             if attempt.outcome is OutcomeClass.UNAUTHORIZED:
                 self._refused(attempt)
-            elif attempt.outcome is OutcomeClass.SUCCESS and attempt.provider in self._told:
-                del self._told[attempt.provider]
-                logger.info("provider %s takes its key again", attempt.provider)
 
     def _refused(self, attempt: AttemptRecord) -> None:
         now = self._clock()

@@ -5,10 +5,9 @@
 
 from router_service.service_config.access import check_binding, load_api_keys
 from router_service.service_config.load import load_service_config
-from router_service.service_config.model import PollingConfig, ServiceConfig
+from router_service.service_config.model import ServiceConfig
 
 __all__ = [
-    "PollingConfig",
     "ServiceConfig",
     "check_binding",
     "load_api_keys",

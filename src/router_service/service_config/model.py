@@ -17,6 +17,10 @@ MIB = 1024 * 1024
 SHORTEST_INTERVAL_S = 0.1
 """Asking more often would burden a provider and tell nothing new."""
 
+USUAL_PORTS = (11434, 8080, 8000, 8001, 1234)
+"""Where model servers listen unless told otherwise: Ollama, llama.cpp, llama-cpp-python and vLLM, a
+second vLLM, LM Studio."""
+
 _NEVER_FORWARDED = frozenset(
     {
         "authorization",
@@ -81,6 +85,8 @@ Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_worth_it)]
 HeaderName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"), AfterValidator(_forwardable)
 ]
+DiscoverPort = Annotated[int, Field(ge=1, le=65_535)]
+Command = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65_535, description="port, 0 to 65535; 0 takes any free one")]
 
 
@@ -186,6 +192,29 @@ class PollingConfig(Section):
     )
 
 
+class ReloadConfig(Section):
+    on_change: bool = Field(
+        default=True, description="whether the routing config is read again when its files change"
+    )
+    state_dir: FilePath | None = Field(
+        default=None,
+        description="folder where the last good routing configs are kept over restarts, to go back "
+        "to; null keeps them in memory alone",
+    )
+
+
+class SwitchConfig(Section):
+    commands: dict[str, Command] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="program and arguments that make a member of an exclusive group ready, by its "
+        "provider id; no shell reads them",
+    )
+    timeout_s: Seconds = Field(
+        default=300, description="longest time a switch may take, its drain included, seconds"
+    )
+
+
 class LoggingConfig(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe messages shown"
@@ -202,8 +231,20 @@ class RoutingConfig(Section):
     # A factory keeps this machine's path out of the JSON Schema.
     config: FilePath = Field(
         default_factory=lambda: REFERENCE_CONFIG,
-        description="routing config; the shipped reference fleet by default",
+        description="routing config; without one, what answers on discover_ports, and where "
+        "nothing does, the shipped reference fleet",
     )
+    discover_ports: tuple[DiscoverPort, ...] = Field(
+        default=USUAL_PORTS,
+        max_length=64,
+        description="ports of this machine asked for model servers where no routing config is "
+        "named; none asks nobody",
+    )
+
+    @property
+    def named(self) -> bool:
+        """Whether anybody has named a routing config."""
+        return "config" in self.model_fields_set
 
 
 class ServiceConfig(Section):
@@ -214,6 +255,8 @@ class ServiceConfig(Section):
     auth: AuthConfig = AuthConfig()
     limits: LimitsConfig = LimitsConfig()
     polling: PollingConfig = PollingConfig()
+    reload: ReloadConfig = ReloadConfig()
+    switch: SwitchConfig = SwitchConfig()
     logging: LoggingConfig = LoggingConfig()
     forward_headers: Annotated[tuple[HeaderName, ...], AfterValidator(_distinct)] = Field(
         default=(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from router_service.core import Decision, Model, Outcome, Provider
+    from router_service.core import Decision, Model, Outcome, Provider, Table
     from router_service.errors import RouterError
     from router_service.serving.admission import Place
     from router_service.types import (
@@ -117,14 +117,76 @@ class Finding(Protocol):
     def suggestion(self) -> str | None: ...
 
 
+class Files(Protocol):
+    """The files of a routing config in one state. Those that are equal were not changed."""
+
+    def again(self) -> Files:
+        """The same files as they are now. May block."""
+
+
+class Loaded(Protocol):
+    """What reading the routing config gave."""
+
+    @property
+    def table(self) -> Table | None:
+        """None where there is an error."""
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+    @property
+    def document(self) -> bytes:
+        """All files as one JSON object, which the table was compiled of; empty where they could not
+        be read."""
+
+    @property
+    def files(self) -> Files: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """What became of a reload. accepted: the config is good and, but for a dry run, in use."""
+    """What became of a reload or a rollback. accepted: the config is good and, but for a dry run,
+    in use. changes: what differs from the config in use before, a line each."""
 
     accepted: bool
     table_version: str
     previous_version: str
     findings: Sequence[Finding]
+    changes: Sequence[str] = ()
+    rolled_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConfig:
+    """A routing config that can be gone back to, or the one in use. Since when: microseconds since
+    the Unix epoch."""
+
+    version: str
+    since_us: int
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigInUse:
+    """The routing config in use, and those kept, the oldest first. rolled_back: it is an earlier
+    one, until the next reload."""
+
+    rolled_back: bool
+    kept: Sequence[KeptConfig]
+
+
+SwitchStage = Literal["draining", "switching", "waiting_for_health", "active"]
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchProgress:
+    """A stage of a switch that begins now, or with `active` its end. previous and next are provider
+    ids; previous is empty where no member was active."""
+
+    stage: SwitchStage
+    previous: str
+    next: str
+    elapsed_us: int
+    message: str
 
 
 class OperatorService(Protocol):
@@ -133,6 +195,22 @@ class OperatorService(Protocol):
     async def reload(self, *, dry_run: bool = False) -> Reload:
         """Read the routing config again and put it in place as a whole, or keep the one in use and
         say what is wrong. Requests under way finish on the config they started with."""
+
+    async def rollback(self, version: str, *, dry_run: bool = False) -> Reload:
+        """Put an earlier routing config in place, by its version or `previous`, until the next
+        reload. Raises RollbackRefused."""
+
+    def config_in_use(self) -> ConfigInUse: ...
+
+    def switch_model(
+        self, target: str, *, timeout_s: float | None, operator: str
+    ) -> AsyncGenerator[SwitchProgress, None]:
+        """Make another member of an exclusive group the active one, telling each stage; without a
+        timeout the service config's counts.
+
+        It goes on when nobody listens any more. Raises SwitchRefused before it begins and
+        SwitchFailed once it has been taken back.
+        """
 
     def set_provider_state(
         self,

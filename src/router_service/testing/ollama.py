@@ -199,7 +199,7 @@ def _render_embed(ask: Ask) -> Reply:
     dimensions = number(ask.body, "dimensions") or _DIMENSIONS
     vectors = [vector(ask.model, text, dimensions) for text in texts]
     counts = {"prompt_eval_count": ask.prompt_tokens} if ask.usage else {}
-    body = {"model": ask.model, "embeddings": vectors, "total_duration": 1_000_000} | counts
+    body = {"model": ask.named, "embeddings": vectors, "total_duration": 1_000_000} | counts
     return Reply("application/json; charset=utf-8", (Frame(Role.WHOLE, as_json(body)),))
 
 
@@ -210,7 +210,7 @@ def _tool_call(answer: Answer) -> dict[str, Any]:
 
 
 def _stamp(ask: Ask) -> dict[str, Any]:
-    return {"model": ask.model, "created_at": datetime.now(UTC).isoformat()}
+    return {"model": ask.named, "created_at": datetime.now(UTC).isoformat()}
 
 
 def _end(ask: Ask, answer: Answer) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def render_embeddings(ask: Ask) -> Reply:
         for i, v in enumerate(vectors)
     ]
     usage = {"prompt_tokens": ask.prompt_tokens, "total_tokens": ask.prompt_tokens}
-    body = {"object": "list", "data": data, "model": ask.model}
+    body = {"object": "list", "data": data, "model": ask.named}
     return _reply(body | ({"usage": usage} if ask.usage else {}))
 
 
@@ -106,7 +106,7 @@ def _interleaved(answers: tuple[Answer, ...]) -> Iterator[tuple[int, Answer, int
 
 def _envelope(ask: Ask, prefix: str, kind: str) -> dict[str, Any]:
     digest = hashlib.blake2b(as_json(ask.body), digest_size=12).hexdigest()
-    return {"id": f"{prefix}-{digest}", "object": kind, "created": _CREATED, "model": ask.model}
+    return {"id": f"{prefix}-{digest}", "object": kind, "created": _CREATED, "model": ask.named}
 
 
 def _whole(body: dict[str, Any], ask: Ask) -> Reply:

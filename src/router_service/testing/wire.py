@@ -103,6 +103,13 @@ class Ask:
     """The conversation ends with an assistant message."""
     usage: bool = True
     """Report usage, where the protocol would."""
+    misnamed: bool = False
+    """The answer names another model than the one that made it."""
+
+    @property
+    def named(self) -> str:
+        """The model that the answer names."""
+        return f"not-{self.model}" if self.misnamed else self.model
 
     @property
     def completion_tokens(self) -> int:
@@ -111,7 +118,7 @@ class Ask:
     def twisted(self, fault: Fault) -> Ask:
         """The same with the faults that change what is said rather than how it is carried."""
         if fault.kind is FaultKind.WRONG_MODEL:
-            return replace(self, model=f"not-{self.model}")
+            return replace(self, misnamed=True)
         if fault.kind is FaultKind.NO_USAGE:
             return replace(self, usage=False)
         if fault.kind is FaultKind.NO_FINISH_REASON:

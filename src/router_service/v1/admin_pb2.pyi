@@ -161,8 +161,18 @@ class CloudSpending(_message.Message):
     fallback_limit: float
     def __init__(self, day: _Optional[_Union[Purse, _Mapping]] = ..., day_ends_us: _Optional[int] = ..., callers: _Optional[_Iterable[_Union[CallerSpending, _Mapping]]] = ..., requests: _Optional[int] = ..., fallbacks_to_cloud: _Optional[int] = ..., fallback_limit: _Optional[float] = ...) -> None: ...
 
+class KeptConfig(_message.Message):
+    __slots__ = ("version", "since_us", "in_use")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    IN_USE_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    since_us: int
+    in_use: bool
+    def __init__(self, version: _Optional[str] = ..., since_us: _Optional[int] = ..., in_use: bool = ...) -> None: ...
+
 class GetStatusResponse(_message.Message):
-    __slots__ = ("instance", "version", "table_version", "started_us", "draining", "in_flight", "providers", "deployments", "spending")
+    __slots__ = ("instance", "version", "table_version", "started_us", "draining", "in_flight", "providers", "deployments", "spending", "rolled_back", "kept_configs")
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TABLE_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +182,8 @@ class GetStatusResponse(_message.Message):
     PROVIDERS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
     SPENDING_FIELD_NUMBER: _ClassVar[int]
+    ROLLED_BACK_FIELD_NUMBER: _ClassVar[int]
+    KEPT_CONFIGS_FIELD_NUMBER: _ClassVar[int]
     instance: str
     version: str
     table_version: str
@@ -181,7 +193,9 @@ class GetStatusResponse(_message.Message):
     providers: _containers.RepeatedCompositeFieldContainer[ProviderStatus]
     deployments: _containers.RepeatedCompositeFieldContainer[DeploymentStatus]
     spending: CloudSpending
-    def __init__(self, instance: _Optional[str] = ..., version: _Optional[str] = ..., table_version: _Optional[str] = ..., started_us: _Optional[int] = ..., draining: bool = ..., in_flight: _Optional[int] = ..., providers: _Optional[_Iterable[_Union[ProviderStatus, _Mapping]]] = ..., deployments: _Optional[_Iterable[_Union[DeploymentStatus, _Mapping]]] = ..., spending: _Optional[_Union[CloudSpending, _Mapping]] = ...) -> None: ...
+    rolled_back: bool
+    kept_configs: _containers.RepeatedCompositeFieldContainer[KeptConfig]
+    def __init__(self, instance: _Optional[str] = ..., version: _Optional[str] = ..., table_version: _Optional[str] = ..., started_us: _Optional[int] = ..., draining: bool = ..., in_flight: _Optional[int] = ..., providers: _Optional[_Iterable[_Union[ProviderStatus, _Mapping]]] = ..., deployments: _Optional[_Iterable[_Union[DeploymentStatus, _Mapping]]] = ..., spending: _Optional[_Union[CloudSpending, _Mapping]] = ..., rolled_back: bool = ..., kept_configs: _Optional[_Iterable[_Union[KeptConfig, _Mapping]]] = ...) -> None: ...
 
 class ReloadConfigRequest(_message.Message):
     __slots__ = ("dry_run", "rollback_to")
@@ -212,16 +226,20 @@ class ConfigDiagnostic(_message.Message):
     def __init__(self, severity: _Optional[_Union[Severity, str]] = ..., code: _Optional[str] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., column: _Optional[int] = ..., pointer: _Optional[str] = ..., message: _Optional[str] = ..., suggestion: _Optional[str] = ...) -> None: ...
 
 class ReloadConfigResponse(_message.Message):
-    __slots__ = ("accepted", "table_version", "previous_version", "diagnostics")
+    __slots__ = ("accepted", "table_version", "previous_version", "diagnostics", "changes", "rolled_back")
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     TABLE_VERSION_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
     DIAGNOSTICS_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    ROLLED_BACK_FIELD_NUMBER: _ClassVar[int]
     accepted: bool
     table_version: str
     previous_version: str
     diagnostics: _containers.RepeatedCompositeFieldContainer[ConfigDiagnostic]
-    def __init__(self, accepted: bool = ..., table_version: _Optional[str] = ..., previous_version: _Optional[str] = ..., diagnostics: _Optional[_Iterable[_Union[ConfigDiagnostic, _Mapping]]] = ...) -> None: ...
+    changes: _containers.RepeatedScalarFieldContainer[str]
+    rolled_back: bool
+    def __init__(self, accepted: bool = ..., table_version: _Optional[str] = ..., previous_version: _Optional[str] = ..., diagnostics: _Optional[_Iterable[_Union[ConfigDiagnostic, _Mapping]]] = ..., changes: _Optional[_Iterable[str]] = ..., rolled_back: bool = ...) -> None: ...
 
 class SetProviderStateRequest(_message.Message):
     __slots__ = ("provider", "state", "reason", "duration_us")

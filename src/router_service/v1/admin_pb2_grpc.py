@@ -85,7 +85,8 @@ class AdminServiceServicer(object):
 
     def ReloadConfig(self, request, context):
         """Reads the routing config again and puts it in place as a whole, or keeps the old one and lists
-        every error. Running requests finish on the config they started with.
+        every error. Can go back to an earlier one as well. Running requests finish on the config they
+        started with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,7 +102,9 @@ class AdminServiceServicer(object):
 
     def SwitchModel(self, request, context):
         """Makes another member of an exclusive group the active one: drains the old, runs the switch
-        command, waits for health, activates. Each stage is told as it begins; no request is lost.
+        command, waits for health, activates. Each stage is told as it begins; no request is lost. Where
+        a stage fails, the old member is active again and the call ends ABORTED. Goes on when its caller
+        leaves. Outlives reloads, not the process.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

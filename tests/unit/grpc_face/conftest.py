@@ -14,11 +14,11 @@ import pytest
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from router_service.errors import DeadlineExceeded, RouterError
+from router_service.errors import DeadlineExceeded, RouterError, SwitchFailed
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
 from router_service.serving.admission import Admission, Bounds, Place
-from router_service.serving.ports import Reload
+from router_service.serving.ports import ConfigInUse, Reload, SwitchProgress, SwitchStage
 from router_service.types import (
     Answer,
     Arrival,
@@ -392,10 +392,33 @@ class FakeOperations:
         self.dry_runs: list[bool] = []
         self.error: Exception | None = None
         self.outcome = Reload(True, "new", "old", ())
+        self.rollbacks: list[tuple[str, bool]] = []
+        self.in_use = ConfigInUse(False, ())
+        self.switches: list[tuple[str, float | None, str]] = []
+        self.fails_at: str | None = None
 
     async def reload(self, *, dry_run: bool = False) -> Reload:
         self.dry_runs.append(dry_run)
         return self.outcome
+
+    async def rollback(self, version: str, *, dry_run: bool = False) -> Reload:
+        if self.error is not None:
+            raise self.error
+        self.rollbacks.append((version, dry_run))
+        return self.outcome
+
+    def config_in_use(self) -> ConfigInUse:
+        return self.in_use
+
+    async def switch_model(
+        self, target: str, *, timeout_s: float | None, operator: str
+    ) -> AsyncGenerator[SwitchProgress, None]:
+        self.switches.append((target, timeout_s, operator))
+        stages: list[SwitchStage] = ["draining", "switching", "waiting_for_health", "active"]
+        for stage in stages:
+            if stage == self.fails_at:
+                raise SwitchFailed("it did not start; a is the active member again")
+            yield SwitchProgress(stage, "a", "b", 5, "a remark")
 
     def set_provider_state(
         self,

@@ -69,7 +69,9 @@ CASES = [
     (failed(OutcomeClass.CONTENT_POLICY), Code.INVALID_ARGUMENT, "ALL_ATTEMPTS_FAILED"),
     (errors.StreamBroken("cut", []), Code.ABORTED, "STREAM_BROKEN"),
     (errors.UnknownProvider("?", []), Code.NOT_FOUND, "UNKNOWN_PROVIDER"),
-    (errors.NotBuilt("not yet"), Code.UNIMPLEMENTED, "NOT_BUILT"),
+    (errors.RollbackRefused("none"), Code.FAILED_PRECONDITION, "ROLLBACK_REFUSED"),
+    (errors.SwitchRefused("none"), Code.FAILED_PRECONDITION, "SWITCH_REFUSED"),
+    (errors.SwitchFailed("undone"), Code.ABORTED, "SWITCH_FAILED"),
 ]
 
 

@@ -10,9 +10,9 @@ import pytest
 from google.rpc import error_details_pb2
 
 from router_service.config.diagnostics import LocatedDiagnostic
-from router_service.errors import UnknownProvider
+from router_service.errors import RollbackRefused, UnknownProvider
 from router_service.faces.auth import Keys
-from router_service.serving.ports import Reload
+from router_service.serving.ports import ConfigInUse, KeptConfig, Reload
 from router_service.v1 import admin_pb2
 
 from .test_grpc_errors import unpacked
@@ -118,12 +118,88 @@ async def test_a_reload_tells_versions_and_findings(face: Any, operations: Any) 
     )
 
 
-async def test_going_back_is_not_built(face: Any, operations: Any) -> None:
-    request = admin_pb2.ReloadConfigRequest(rollback_to="00ff")
-    code, message, _, _ = await face.failure(face.admin.ReloadConfig(request))
-    assert code is Code.UNIMPLEMENTED
-    assert message.startswith("rollback_to: ")
+async def test_going_back_reaches_the_operations_and_tells_what_changed(
+    face: Any, operations: Any
+) -> None:
+    operations.outcome = Reload(True, "00ff", "00fe", (), ("provider a: added",), rolled_back=True)
+    reply = await face.admin.ReloadConfig(admin_pb2.ReloadConfigRequest(rollback_to="previous"))
+    assert reply == admin_pb2.ReloadConfigResponse(
+        accepted=True,
+        table_version="00ff",
+        previous_version="00fe",
+        changes=["provider a: added"],
+        rolled_back=True,
+    )
+    request = admin_pb2.ReloadConfigRequest(rollback_to="00ff", dry_run=True)
+    await face.admin.ReloadConfig(request)
+    assert operations.rollbacks == [("previous", False), ("00ff", True)]
     assert operations.dry_runs == []
+
+
+async def test_a_version_that_is_not_kept_is_refused(face: Any, operations: Any) -> None:
+    operations.error = RollbackRefused("no version '00ff' is kept; there are: 00fe")
+    request = admin_pb2.ReloadConfigRequest(rollback_to="00ff")
+    code, message, details, _ = await face.failure(face.admin.ReloadConfig(request))
+    assert (code, message) == (Code.FAILED_PRECONDITION, str(operations.error))
+    (violation,) = unpacked(details, error_details_pb2.BadRequest()).field_violations
+    assert violation.field == "rollback_to"
+
+
+async def test_the_status_tells_which_configs_are_kept(face: Any, operations: Any) -> None:
+    operations.in_use = ConfigInUse(
+        True, (KeptConfig("00fe", 5, True), KeptConfig("00ff", 6, False))
+    )
+    reply = await face.admin.GetStatus(admin_pb2.GetStatusRequest())
+    assert reply.rolled_back
+    assert list(reply.kept_configs) == [
+        admin_pb2.KeptConfig(version="00fe", since_us=5, in_use=True),
+        admin_pb2.KeptConfig(version="00ff", since_us=6),
+    ]
+
+
+async def test_a_switch_tells_each_stage(face: Any, operations: Any) -> None:
+    request = admin_pb2.SwitchModelRequest(target="dolphin", timeout_us=1_500_000)
+    replies = [reply async for reply in face.admin.SwitchModel(request)]
+    assert [reply.stage for reply in replies] == [
+        admin_pb2.SWITCH_STAGE_DRAINING,
+        admin_pb2.SWITCH_STAGE_SWITCHING,
+        admin_pb2.SWITCH_STAGE_WAITING_FOR_HEALTH,
+        admin_pb2.SWITCH_STAGE_ACTIVE,
+    ]
+    last = replies[-1]
+    assert (last.previous, last.next, last.elapsed_us, last.message) == ("a", "b", 5, "a remark")
+    assert [(target, timeout_s) for target, timeout_s, _ in operations.switches] == [
+        ("dolphin", 1.5)
+    ]
+
+
+async def test_a_switch_that_fails_ends_with_why(face: Any, operations: Any) -> None:
+    operations.fails_at = "waiting_for_health"
+    call = face.admin.SwitchModel(admin_pb2.SwitchModelRequest(target="dolphin"))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        _ = [reply async for reply in call]
+    assert caught.value.code() is Code.ABORTED
+    assert caught.value.details() == "it did not start; a is the active member again"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({}, "target"),
+        ({"target": "t" * 513}, "target"),
+        ({"target": "t", "timeout_us": 0}, "timeout_us"),
+        ({"target": "t", "timeout_us": 86_400_000_001}, "timeout_us"),
+    ],
+)
+async def test_a_switch_that_makes_no_sense_is_refused(
+    face: Any, operations: Any, fields: dict[str, Any], field: str
+) -> None:
+    call = face.admin.SwitchModel(admin_pb2.SwitchModelRequest(**fields))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        _ = [reply async for reply in call]
+    assert caught.value.code() is Code.INVALID_ARGUMENT
+    assert caught.value.details().startswith(f"{field}: ")
+    assert operations.switches == []
 
 
 @pytest.mark.parametrize("keys", [Keys({"secret": "ann"})])

@@ -160,7 +160,7 @@ fn members(
     }
     if providers.is_empty() {
         let members = labelled_models(draft, id);
-        if members.is_empty() && !draft.has_broken_models() {
+        if members.is_empty() && !draft.has_broken_models() && !draft.report.has_error_in(at) {
             let message = "the capability has no members: no enabled model carries it";
             let found = Diagnostic::error("no-members", at, message);
             draft.reported(found.suggest("add `preferred_models:` or `provider:`"));

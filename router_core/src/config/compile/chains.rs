@@ -64,6 +64,16 @@ struct Step {
     at: Pointer,
 }
 
+/// What stands in a chain without a condition is tried there, and a deployment is tried once.
+fn warn_of_repeats(draft: &mut Draft, chain: &[ChainStep], step: &ChainStep, at: &Pointer) {
+    let same = |earlier: &ChainStep| earlier.target == step.target && earlier.condition.is_none();
+    if chain.iter().any(same) {
+        let message = "the chain has this before already, and tries nothing twice";
+        let found = Diagnostic::warning("repeated-step", at, message);
+        draft.report.add(found.suggest("take one of the two out"));
+    }
+}
+
 fn set_chain(draft: &mut Draft, model: ModelId, name: &str, steps: Vec<Step>, at: &Pointer) {
     let mut chain = Vec::new();
     for Step { step, at } in steps {
@@ -73,7 +83,10 @@ fn set_chain(draft: &mut Draft, model: ModelId, name: &str, steps: Vec<Step>, at
                 let found = Diagnostic::error("self-reference", &at, message);
                 draft.reported(found.suggest("take it out of its own chain"));
             }
-            Ok(step) => chain.push(step),
+            Ok(step) => {
+                warn_of_repeats(draft, &chain, &step, &at);
+                chain.push(step);
+            }
             Err(Reported) => {}
         }
     }

@@ -288,7 +288,8 @@ pub(super) fn compile_aliases(draft: &mut Draft, aliases: &Entries<AliasTarget>)
 fn add_alias(draft: &mut Draft, alias: &str, model: Option<ModelId>, at: &Pointer) {
     if draft.known.models.contains_key(alias) {
         let message = format!("the name `{alias}` is taken: a model or alias has it already");
-        draft.error("duplicate-name", at, message);
+        let found = Diagnostic::error("duplicate-name", at, message);
+        draft.reported(found.suggest("give each model and alias a name of its own"));
         return;
     }
     draft.known.models.insert(alias.to_owned(), model);

@@ -7,7 +7,7 @@ use regex_automata::dfa::{dense, Automaton};
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 type Dfa = dense::DFA<Vec<u32>>;
 type Pair = (StateID, StateID);
@@ -18,6 +18,8 @@ pub const MOST_PATTERNS: usize = 64;
 const LARGEST: usize = 1 << 20;
 /// Pairs of states looked at for one pair of patterns.
 const MOST_PAIRS: usize = 20_000;
+/// The same, to tell whether one pattern takes all that another does.
+const MOST_COVERED: usize = 2_000;
 /// What a witness is made of, the plainest first: names are of these, and the first found is kept.
 const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789-:/._ABCDEFGHIJKLMNOPQRSTUVWXYZ@+ ";
 
@@ -31,7 +33,6 @@ pub fn automaton(pattern: &str) -> Option<Dfa> {
 
 /// The shortest name both take, if there is one within the bounds above.
 pub fn witness(a: &Dfa, b: &Dfa) -> Option<String> {
-    let start = |dfa: &Dfa| dfa.start_state_forward(&Input::new("").anchored(Anchored::Yes)).ok();
     let first = (start(a)?, start(b)?);
     let mut came_from: FxHashMap<Pair, Option<(Pair, u8)>> = FxHashMap::default();
     came_from.insert(first, None);
@@ -50,6 +51,32 @@ pub fn witness(a: &Dfa, b: &Dfa) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether `a` takes every ASCII name that `b` takes; false where that takes too long to tell.
+pub fn covers(a: &Dfa, b: &Dfa) -> bool {
+    let Some(first) = start(a).zip(start(b)) else { return false };
+    let mut seen = FxHashSet::from_iter([first]);
+    let mut waiting = vec![first];
+    while let Some(pair) = waiting.pop() {
+        if accepts(b, pair.1) && !accepts(a, pair.0) {
+            return false;
+        }
+        for byte in 0..=i8::MAX.unsigned_abs() {
+            let next = (a.next_state(pair.0, byte), b.next_state(pair.1, byte));
+            if !b.is_dead_state(next.1) && seen.insert(next) {
+                waiting.push(next);
+            }
+        }
+        if seen.len() > MOST_COVERED {
+            return false;
+        }
+    }
+    true
+}
+
+fn start(dfa: &Dfa) -> Option<StateID> {
+    dfa.start_state_forward(&Input::new("").anchored(Anchored::Yes)).ok()
 }
 
 fn accepts(dfa: &Dfa, state: StateID) -> bool {
@@ -84,6 +111,19 @@ mod tests {
                 assert!(regex::Regex::new(pattern).unwrap().is_match(&name), "{pattern} {name}");
             }
         }
+    }
+
+    #[test]
+    fn what_takes_all_that_another_takes_covers_it() {
+        let covered = |a: &str, b: &str| {
+            let anchored = |pattern: &str| automaton(&format!("\\A(?:{pattern})\\z")).unwrap();
+            covers(&anchored(a), &anchored(b))
+        };
+        assert!(covered("^meta/.*", "^meta/llama.*"));
+        assert!(covered(".*", r".*\.gguf$"));
+        assert!(covered("a|b", "b|a"));
+        assert!(!covered("^meta/llama.*", "^meta/.*"));
+        assert!(!covered("^meta-llama/.*", r".*:\d+[bB]$"));
     }
 
     #[test]

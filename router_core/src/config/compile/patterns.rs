@@ -3,7 +3,7 @@
 
 use regex::{Regex, RegexSet};
 
-use super::overlap::{automaton, witness, MOST_PATTERNS};
+use super::overlap::{automaton, covers, witness, MOST_PATTERNS};
 use super::{Draft, Reported};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::pointer::Pointer;
@@ -41,12 +41,23 @@ fn warn_of_overlaps(draft: &mut Draft, rules: &[PatternRule], places: &[Pointer]
     for (later, (rule, at)) in rules.iter().zip(places).take(MOST_PATTERNS).enumerate() {
         for (first, earlier) in rules.iter().zip(&automata).take(later) {
             let both = earlier.as_ref().zip(automata.get(later).and_then(Option::as_ref));
-            let Some(name) = both.and_then(|(a, b)| witness(a, b)) else { continue };
+            let Some((a, b)) = both else { continue };
+            let Some(name) = witness(a, b) else { continue };
+            if covers(a, b) {
+                let message = format!(
+                    "`{}` is never reached: `{}` before it matches every name that it does",
+                    rule.pattern, first.pattern
+                );
+                let found = Diagnostic::warning("unreachable-pattern", at, message);
+                draft.report.add(found.suggest("put it before that one, or take it out"));
+                break;
+            }
             let message = format!(
                 "`{}` and `{}` both match `{name}`; the first in the file wins",
                 first.pattern, rule.pattern
             );
-            draft.report.add(Diagnostic::warning("pattern-overlap", at, message));
+            let found = Diagnostic::warning("pattern-overlap", at, message);
+            draft.report.add(found.suggest("put the one that should win first"));
         }
     }
 }

@@ -196,6 +196,9 @@ fn check_url(draft: &mut Draft, url: &str, at: &Pointer) -> Result<(), Reported>
 }
 
 fn url_fault(url: &str) -> Option<&'static str> {
+    if url.contains("${") {
+        return Some("variables are not replaced in this file");
+    }
     let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
         return Some("it does not start with http:// or https://");
     };

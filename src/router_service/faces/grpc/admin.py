@@ -1,17 +1,19 @@
-"""AdminService: what the router is doing now, experiments, reloads, providers in and out of use.
-Its other calls, whose messages are fixed, are yet to be built; each says so."""
+"""AdminService: what the router is doing now, experiments, reloads, providers in and out of use,
+switches. Its other call, whose messages are fixed, is yet to be built, and says so."""
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
 
-from router_service.errors import InvalidRequest, NotBuilt
+from router_service.errors import InvalidRequest
 from router_service.faces.auth import Keys
-from router_service.faces.grpc import experiments, live_status, operations
+from router_service.faces.grpc import experiments, limits, live_status, operations
 from router_service.faces.grpc.answering import answering
 from router_service.faces.grpc.caller import Caller, Context
+from router_service.faces.grpc.sending import write
 from router_service.serving.ports import OperatorService, RequestService
 from router_service.v1 import admin_pb2, admin_pb2_grpc
 
@@ -28,8 +30,15 @@ async def refuse_unbuilt(rpc: str, context: Context) -> NoReturn:
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
     """The servicer. Method names are the RPCs'; their contract is in proto/."""
 
-    def __init__(self, requests: RequestService, operations: OperatorService, keys: Keys) -> None:
+    def __init__(
+        self,
+        requests: RequestService,
+        operations: OperatorService,
+        keys: Keys,
+        write_timeout_s: float,
+    ) -> None:
         self.keys = keys
+        self._write_timeout_s = write_timeout_s
         self.requests = requests
         self._operations = operations
 
@@ -38,17 +47,22 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self, request: admin_pb2.GetStatusRequest, _caller: Caller, _context: Context
     ) -> admin_pb2.GetStatusResponse:
         figures = self.requests.status()
-        return live_status.status(figures, with_deployments=request.include_deployments)
+        reply = live_status.status(figures, with_deployments=request.include_deployments)
+        config = self._operations.config_in_use()
+        reply.rolled_back = config.rolled_back
+        reply.kept_configs.extend(operations.kept_configs(config))
+        return reply
 
     @answering
     async def ReloadConfig(  # noqa: N802
         self, request: admin_pb2.ReloadConfigRequest, _caller: Caller, _context: Context
     ) -> admin_pb2.ReloadConfigResponse:
-        if request.rollback_to:
-            raise NotBuilt(
-                "rollback_to: this version keeps no earlier configs; empty reads the file again"
-            )
-        return operations.reloaded(await self._operations.reload(dry_run=request.dry_run))
+        version = limits.name(request.rollback_to, "rollback_to")
+        if version:
+            reload = await self._operations.rollback(version, dry_run=request.dry_run)
+        else:
+            reload = await self._operations.reload(dry_run=request.dry_run)
+        return operations.reloaded(reload)
 
     @answering
     async def SetProviderState(  # noqa: N802
@@ -65,8 +79,17 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         status = live_status.provider(request.provider, figures)
         return admin_pb2.SetProviderStateResponse(provider=status)
 
-    async def SwitchModel(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
-        await refuse_unbuilt("SwitchModel", context)
+    @answering
+    async def SwitchModel(  # noqa: N802
+        self, request: admin_pb2.SwitchModelRequest, caller: Caller, context: Context
+    ) -> None:
+        wanted = operations.switch(request)
+        stages = self._operations.switch_model(
+            wanted.target, timeout_s=wanted.timeout_s, operator=caller.principal
+        )
+        async with aclosing(stages):
+            async for progress in stages:
+                await write(context, operations.switching(progress), self._write_timeout_s)
 
     @answering
     async def GetExperimentStats(  # noqa: N802

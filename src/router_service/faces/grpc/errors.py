@@ -143,8 +143,18 @@ def _(error: errors.UnknownProvider) -> Failure:
 
 
 @_failure.register
-def _(error: errors.NotBuilt) -> Failure:
-    return Failure(code_pb2.UNIMPLEMENTED, error.code, error.message)
+def _(error: errors.RollbackRefused) -> Failure:
+    return Failure(code_pb2.FAILED_PRECONDITION, error.code, error.message, field="rollback_to")
+
+
+@_failure.register
+def _(error: errors.SwitchRefused) -> Failure:
+    return Failure(code_pb2.FAILED_PRECONDITION, error.code, error.message, field="target")
+
+
+@_failure.register
+def _(error: errors.SwitchFailed) -> Failure:
+    return Failure(code_pb2.ABORTED, error.code, error.message)
 
 
 @_failure.register

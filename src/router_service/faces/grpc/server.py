@@ -58,7 +58,7 @@ def create_grpc_server(
     most = config.grpc.max_message_bytes
     server = grpc.aio.server(options=_options(most))
     service = RouterService(orchestrator, keys, write_timeout_s)
-    admin = AdminService(orchestrator, operations, keys)
+    admin = AdminService(orchestrator, operations, keys, write_timeout_s)
     register(router_pb2_grpc.add_RouterServiceServicer_to_server, service, server, most)
     register(admin_pb2_grpc.add_AdminServiceServicer_to_server, admin, server, most)
     health_pb2_grpc.add_HealthServicer_to_server(Health(orchestrator.ready), server)

@@ -1,0 +1,113 @@
+//! The plan of every model, as the router itself makes it on an idle fleet for a plain request: no tools, no
+//! stream, nothing that leaves a deployment out for its context. Experiments are set aside, for they would
+//! put another model in the place of the one asked about.
+
+use std::sync::Arc;
+
+use super::availability::{domains, downtime_s_per_month, unavailability};
+use super::losses::single_points;
+use super::report::{DomainReport, HopReport, ModelReport};
+use crate::decision::{change_pct, Decision};
+use crate::eligibility::has_capability;
+use crate::facts::Facts;
+use crate::ids::Arena;
+use crate::router::Router;
+use crate::table::{DeploymentId, ModelId, Table};
+
+pub struct Plan<'t> {
+    pub table: &'t Table,
+    pub model: ModelId,
+    /// It has an active deployment of its own.
+    pub public: bool,
+    /// What is tried: the plan up to the attempt limit.
+    pub hops: Vec<DeploymentId>,
+    /// `None` where nothing can serve it.
+    decision: Option<Decision>,
+}
+
+pub fn plans(table: &Table) -> Vec<Plan<'_>> {
+    let asked = Table { experiments: Arena::default(), query_classes: None, ..table.clone() };
+    let mut router = Router::new(Arc::new(asked), String::new());
+    let models = table.models.iter();
+    models
+        .map(|(id, model)| {
+            let facts = Facts { model: model.name.clone(), batch_size: 1, ..Facts::default() };
+            let decision = router.explain(&facts, 0, 0).ok();
+            let hops = decision.iter().flat_map(|decision| &decision.choice.plan);
+            let limit = usize::from(table.settings.max_attempts);
+            Plan {
+                table,
+                model: id,
+                public: model.deployments.iter().any(|own| table.deployments.get(*own).enabled),
+                hops: hops.map(|hop| hop.deployment).take(limit).collect(),
+                decision,
+            }
+        })
+        .collect()
+}
+
+impl Plan<'_> {
+    pub fn name(&self) -> &str {
+        &self.table.models.get(self.model).name
+    }
+
+    pub fn report(&self) -> ModelReport {
+        let model = self.table.models.get(self.model);
+        let domains = domains(self.table, &self.hops);
+        let unavailability = unavailability(&domains);
+        let planned = self.decision.as_ref().map_or(0, |decision| decision.choice.plan.len());
+        ModelReport {
+            model: model.name.clone(),
+            tier: model.tier,
+            public: self.public,
+            availability: 1.0 - unavailability,
+            downtime_s_per_month: downtime_s_per_month(unavailability),
+            single_points_of_failure: single_points(self),
+            failure_domains: domains
+                .into_iter()
+                .map(|(domain, up)| DomainReport { failure_domain: domain.to_owned(), up })
+                .collect(),
+            plan: self.decision.iter().flat_map(|decision| self.hop_reports(decision)).collect(),
+            beyond_attempt_limit: planned - self.hops.len(),
+        }
+    }
+
+    fn hop_reports<'d>(
+        &'d self,
+        decision: &'d Decision,
+    ) -> impl Iterator<Item = HopReport> + use<'d> {
+        let before = std::iter::once(None).chain(self.hops.iter().copied().map(Some));
+        self.hops.iter().zip(before).map(|(hop, before)| self.hop(decision, *hop, before))
+    }
+
+    fn hop(
+        &self,
+        decision: &Decision,
+        hop: DeploymentId,
+        before: Option<DeploymentId>,
+    ) -> HopReport {
+        let table = self.table;
+        let asked = table.models.get(self.model).capabilities;
+        let deployment = table.deployments.get(hop);
+        let provider = table.provider_of(hop);
+        let own = table.capabilities.iter().filter(|(id, _)| asked.contains(*id));
+        let (kept, lost): (Vec<_>, Vec<_>) = own.partition(|(id, _)| {
+            deployment.model.is_none() || has_capability(table, deployment, *id)
+        });
+        let names = |found: Vec<(_, &crate::table::Capability)>| {
+            found.into_iter().map(|(_, capability)| capability.name.clone()).collect()
+        };
+        HopReport {
+            model: decision.model_name(hop).to_owned(),
+            provider: provider.id.clone(),
+            failure_domain: provider.failure_domain.clone(),
+            tier: deployment.model.map(|model| table.models.get(model).tier),
+            param_change_pct: decision.param_change_pct(hop),
+            param_step_pct: before.and_then(|before| {
+                Some(change_pct(decision.parameters(before)?, decision.parameters(hop)?))
+            }),
+            capabilities_kept: names(kept),
+            capabilities_lost: names(lost),
+        }
+    }
+}

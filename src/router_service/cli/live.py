@@ -1,0 +1,100 @@
+"""Asks a running router, over gRPC, for what an operator wants of it.
+
+The one module of the command line that knows the wire's messages; commands get plain values.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from router_service.errors import CallFailed
+from router_service.v1 import admin_pb2, admin_pb2_grpc
+
+RELOAD_TIMEOUT_S = 60.0
+"""Longest wait for a reload, which reads and compiles files."""
+SWITCH_TIMEOUT_S = 2 * 86_400.0
+"""The longest switch a router carries out, and as much for taking it back."""
+
+_OPTIONS = (
+    # A router is asked directly, whatever proxy the environment names for the web.
+    ("grpc.enable_http_proxy", 0),
+)
+_NO_ANSWER = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """AdminService of a running router. Every call raises CallFailed."""
+
+    stub: admin_pb2_grpc.AdminServiceStub
+    metadata: tuple[tuple[str, str], ...]
+    address: str
+
+    def reload(self, *, dry_run: bool = False, rollback_to: str = "") -> dict[str, Any]:
+        """The fields of ReloadConfigResponse."""
+        request = admin_pb2.ReloadConfigRequest(dry_run=dry_run, rollback_to=rollback_to)
+        with self._answering():
+            reply = self.stub.ReloadConfig(
+                request, metadata=self.metadata, timeout=RELOAD_TIMEOUT_S
+            )
+        return _fields(reply)
+
+    def switch(self, target: str, timeout_s: float | None) -> Iterator[dict[str, Any]]:
+        """The fields of each SwitchModelResponse as it comes, with the stage as a short word."""
+        request = admin_pb2.SwitchModelRequest(target=target)
+        if timeout_s is not None:
+            request.timeout_us = round(timeout_s * 1e6)
+        with self._answering():
+            for reply in self.stub.SwitchModel(
+                request, metadata=self.metadata, timeout=SWITCH_TIMEOUT_S
+            ):
+                stage = admin_pb2.SwitchStage.Name(reply.stage).removeprefix("SWITCH_STAGE_")
+                yield _fields(reply) | {"stage": stage.lower(), "elapsed_us": reply.elapsed_us}
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            raise _failure(error, self.address) from None
+
+
+@contextmanager
+def admin(address: str, api_key_env: str) -> Iterator[Admin]:
+    """A connection that lasts as long as the block."""
+    key = os.environ.get(api_key_env, "").strip()
+    metadata = (("x-api-key", key),) if key else ()
+    with grpc.insecure_channel(address, options=_OPTIONS) as channel:
+        stub = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]
+        yield Admin(stub, metadata, address)
+
+
+def _failure(error: Any, address: str) -> CallFailed:
+    """What the router said, or that it said nothing."""
+    details = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    if details is not None and any(detail.Unpack(info) for detail in details.details):
+        return CallFailed(info.reason.lower(), error.details())
+    if error.code() in _NO_ANSWER:
+        return CallFailed(
+            "no_answer",
+            f"no router answers at {address} ({error.details()}); start one, or name its gRPC "
+            "address with --address",
+        )
+    return CallFailed(error.code().name.lower(), f"{address}: {error.details()}")
+
+
+def _fields(message: Any) -> dict[str, Any]:
+    """Every field by its name, also those that are empty."""
+    return MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )

@@ -1,0 +1,1 @@
+"""What the access log tells afterwards: its records read back, and figures made from them."""
