@@ -72,13 +72,9 @@ def _compare(before: dict[str, Any], after: dict[str, Any], as_json: bool) -> No
 
 def analyzed(file: Path) -> dict[str, Any]:
     """The core's figures, with the findings of `check`. Raises ConfigRejected."""
-    from router_service.config.diagnostics import listing
-    from router_service.config.routing import compile_table
+    from router_service.config.routing import load_routing, table_of
     from router_service.core import analyze as analysis_of
-    from router_service.errors import ConfigRejected
 
-    table, found = compile_table(file)
-    if table is None:
-        raise ConfigRejected(listing(found), found)
-    analysis: dict[str, Any] = json.loads(analysis_of(table))
-    return {"file": str(file), **analysis, "policies": [asdict(item) for item in found]}
+    loaded = load_routing(file)
+    analysis: dict[str, Any] = json.loads(analysis_of(table_of(loaded)))
+    return {"file": str(file), **analysis, "policies": [asdict(item) for item in loaded.findings]}

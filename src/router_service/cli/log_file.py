@@ -9,27 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Span(click.ParamType[timedelta]):
-    """A duration with its unit."""
-
-    name = "span"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        found = re.fullmatch(r"(\d{1,6})([smhd])", str(value).strip())
-        if found is None or not int(found[1]):
-            self.fail(f"{value!r} is no span of time; write 90s, 15m, 24h or 7d", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+def span(text: str) -> timedelta:
+    """A duration as a command line has it. Raises click.BadParameter."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if found is None or not int(found[1]):
+        raise click.BadParameter(f"{text!r} is no span of time; write 90s, 15m, 24h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def log_argument(command: Callable[..., None]) -> Callable[..., None]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from router_service.cli.failures import reported
-from router_service.cli.log_file import Span, log_argument, opened, tell
+from router_service.cli.log_file import log_argument, opened, span, tell
 
 if TYPE_CHECKING:
     from router_service.logs.records import Record
@@ -75,7 +75,7 @@ def tail(file: Path, lines: int, follow: bool, only: str | None, as_json: bool) 
 @log_argument
 @click.option("--provider-stats", is_flag=True, help="Only the providers' table.")
 @click.option("--filter", "only", type=_FILTERS, help="Only requests that moved after a failure.")
-@click.option("--since", type=Span(), metavar="SPAN", help="Only the last 90s, 15m, 24h or 7d.")
+@click.option("--since", type=span, metavar="SPAN", help="Only the last 90s, 15m, 24h or 7d.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
 def analyze(
     file: Path, provider_stats: bool, only: str | None, since: timedelta | None, as_json: bool

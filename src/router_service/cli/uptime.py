@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 
 from router_service.cli.failures import reported
-from router_service.cli.log_file import Span, log_argument, opened, tell
+from router_service.cli.log_file import log_argument, opened, span, tell
 
 
 @click.command(epilog="\b\nExample:\n  router-service uptime access.log --period 24h")
 @log_argument
-@click.option("--period", type=Span(), default="24h", show_default=True, metavar="SPAN")
+@click.option("--period", type=span, default="24h", show_default=True, metavar="SPAN")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def uptime(file: Path, period: timedelta, as_json: bool) -> None:
     """Show for each provider the share of minutes in which it answered.
