@@ -56,7 +56,7 @@ test-gamedays: $(VENV)/.installed ## Let servers die under load, then two minute
 soak: $(VENV)/.installed ## Mixed load and random faults for ten minutes (ARGS='--minutes 60 --seed 7')
 	cd tests && ../$(BIN)/python -m e2e.gamedays.soak $(ARGS)
 
-test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, Ollama, openai, grpcurl, ghz
+test-real: $(VENV)/.real ## Run against real servers and clients: llama.cpp, Ollama, openai, litellm, grpcurl, ghz
 	$(BIN)/python tests/real/prepare.py
 	$(BIN)/pytest -m real tests/real $(ARGS)
 

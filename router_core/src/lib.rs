@@ -16,6 +16,7 @@ pub mod facts;
 pub mod hold;
 pub mod ids;
 pub mod outcome;
+pub mod outline;
 pub mod price;
 pub mod query_class;
 pub mod refusal;

@@ -415,6 +415,13 @@ impl Table {
         }
     }
 
+    /// Names of the capabilities a model carries.
+    #[must_use]
+    pub fn labels_of(&self, model: &Model) -> Vec<&str> {
+        let carried = self.capabilities.iter().filter(|(id, _)| model.capabilities.contains(*id));
+        carried.map(|(_, entry)| entry.name.as_str()).collect()
+    }
+
     /// Where a deployment is.
     #[must_use]
     pub fn provider_of(&self, deployment: DeploymentId) -> &Provider {

@@ -135,6 +135,9 @@ class Table:
     @property
     def token_limit(self) -> int:
         """The largest token count any rule can tell apart; counting stops there."""
+    def outline(self) -> bytes:
+        """What the config sends where, as JSON: settings, providers, deployments, models,
+        capabilities and pools with names resolved, weights merged and defaults in force."""
     def inspect(self, body: bytes, operation: str) -> Inspection:
         """Read model, limits, features and token count of a request body in one pass.
 

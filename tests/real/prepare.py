@@ -19,6 +19,9 @@ LLAMA_VENV = CACHE / "llama-venv"
 LLAMA_PYTHON = LLAMA_VENV / "bin" / "python"
 
 LLAMA_VERSION = "0.3.36"
+LITELLM_VENV = CACHE / "litellm-venv"
+LITELLM_PYTHON = LITELLM_VENV / "bin" / "python"
+LITELLM_VERSION = "1.110.2"
 GO_TOOLS = {
     "ghz": ("github.com/bojand/ghz/cmd/ghz", "v0.93.0"),
     "grpcurl": ("github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4"),
@@ -46,6 +49,7 @@ def tool(name: str) -> Path:
 def main() -> int:
     try:
         prepare_llama()
+        prepare_litellm()
         for name in GO_TOOLS:
             prepare_tool(name)
     except NotPrepared as error:
@@ -71,16 +75,37 @@ def prepare_llama() -> None:
 
 
 def llama_is_installed() -> bool:
-    if not LLAMA_PYTHON.exists():
-        return False
     check = "import llama_cpp, llama_cpp.server.app; print(llama_cpp.__version__)"
+    return prints(LLAMA_PYTHON, check, LLAMA_VERSION)
+
+
+def prepare_litellm() -> None:
+    """litellm, in an environment of its own: it pins versions of what the router uses too."""
+    if litellm_is_installed():
+        say(f"litellm {LITELLM_VERSION}: there")
+        return
+    say(f"litellm {LITELLM_VERSION}: installing into {LITELLM_VENV}")
+    run([sys.executable, "-m", "venv", "--clear", str(LITELLM_VENV)], INSTALL_TIMEOUT_S)
+    packages = [f"litellm=={LITELLM_VERSION}", "pyyaml"]
+    run([str(LITELLM_PYTHON), *PIP, "install", *packages], INSTALL_TIMEOUT_S)
+    if not litellm_is_installed():
+        raise NotPrepared(f"{LITELLM_VENV} cannot import litellm; remove it and try again")
+
+
+def litellm_is_installed() -> bool:
+    check = "import litellm, yaml, importlib.metadata as m; print(m.version('litellm'))"
+    return prints(LITELLM_PYTHON, check, LITELLM_VERSION)
+
+
+def prints(python: Path, code: str, expected: str) -> bool:
+    """Whether an environment runs a line of Python and it prints this."""
     try:
         found = subprocess.run(
-            [LLAMA_PYTHON, "-c", check], capture_output=True, text=True, timeout=CHECK_TIMEOUT_S
+            [python, "-c", code], capture_output=True, text=True, timeout=CHECK_TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return found.returncode == 0 and found.stdout.strip() == LLAMA_VERSION
+    return found.returncode == 0 and found.stdout.strip() == expected
 
 
 def built_wheel() -> Path | None:

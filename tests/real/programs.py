@@ -6,6 +6,7 @@ The fake fleet lives on that loop, so it has to answer in the meantime.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from .processes import clean_environment
@@ -13,7 +14,12 @@ from .processes import clean_environment
 _STOP_TIMEOUT_S = 10.0
 
 
-async def output_of(program: Path, *arguments: str, timeout_s: float = 60) -> str:
+async def output_of(
+    program: Path,
+    *arguments: str,
+    timeout_s: float = 60,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """What it prints. Raises AssertionError with all its output where it ends with an error."""
     process = await asyncio.create_subprocess_exec(
         program,
@@ -21,7 +27,7 @@ async def output_of(program: Path, *arguments: str, timeout_s: float = 60) -> st
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=clean_environment(),
+        env=clean_environment(environment),
     )
     try:
         async with asyncio.timeout(timeout_s):

@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "core": {"_core"},
     "config": {"core", "errors"},
     "service_config": {"config", "errors"},
+    "export": {"config"},
     "connectors": WORDS,
     "logs": {"observe"},
     "discover": WORDS | {"config", "connectors", "core"},
@@ -33,7 +34,17 @@ ALLOWED: dict[str, set[str]] = {
     "testing": set(),
     "testing.demo": {"testing", "config", "service_config", "v1"},
     "cli": WORDS
-    | {"core", "config", "discover", "doctor", "service_config", "serving", "logs", "__version__"},
+    | {
+        "core",
+        "config",
+        "discover",
+        "doctor",
+        "export",
+        "service_config",
+        "serving",
+        "logs",
+        "__version__",
+    },
     "cli.live": {"errors", "v1"},
     "app": WORDS
     | {

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use crate::complexity::CueFinder;
 use crate::config::diagnostics::{Diagnostic, Severity};
 use crate::ids::Id;
+use crate::outline::outline;
 use crate::query_class::Query;
 use crate::request::{inspect, inspect_text, Operation};
 use crate::table::{Deployment, Model, Provider, Table};
@@ -156,9 +157,7 @@ impl PyModel {
     }
     #[getter]
     fn capabilities(&self) -> Vec<&str> {
-        let declared = self.inner().capabilities;
-        let all = self.table.capabilities.iter();
-        all.filter(|(id, _)| declared.contains(*id)).map(|(_, entry)| entry.name.as_str()).collect()
+        self.table.labels_of(self.inner())
     }
     #[getter]
     fn providers(&self) -> Vec<&str> {
@@ -239,6 +238,9 @@ impl PyTable {
     #[getter]
     fn warnings(&self) -> Vec<PyDiagnostic> {
         self.table.warnings.iter().cloned().map(PyDiagnostic).collect()
+    }
+    fn outline(&self) -> PyResult<Vec<u8>> {
+        guard(|| Ok(outline(&self.table).to_string().into_bytes()))
     }
     #[getter]
     fn providers(&self) -> Vec<PyProvider> {

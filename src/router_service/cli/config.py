@@ -10,6 +10,7 @@ import json
 
 import click
 
+from router_service.cli.export_litellm import export_litellm
 from router_service.cli.reload import reload, rollback
 
 
@@ -73,5 +74,5 @@ def discover(ports: tuple[int, ...], as_json: bool) -> None:
         click.echo(as_yaml(document), nl=False)
 
 
-for _command in (reload, rollback):
+for _command in (export_litellm, reload, rollback):
     config.add_command(_command)

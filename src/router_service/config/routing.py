@@ -41,6 +41,17 @@ def load_table(
     return table_of(load_routing(path, environ))
 
 
+def load_with_places(
+    path: Path | str = REFERENCE_CONFIG, environ: Mapping[str, str] = os.environ
+) -> tuple[Table, Document]:
+    """As load_table, with what was written and where."""
+    try:
+        document = read_with_includes(Path(path))
+    except DocumentError as problem:
+        raise ConfigRejected(listing([problem.diagnostic]), [problem.diagnostic]) from None
+    return table_of(load_document(document, Files({}), environ)), document
+
+
 def check(path: Path | str, environ: Mapping[str, str] = os.environ) -> list[LocatedDiagnostic]:
     """Every error and warning of a routing config, in reading order; empty where it is clean."""
     return load_routing(path, environ).findings
