@@ -34,8 +34,11 @@ async def route(stub: router_pb2_grpc.RouterServiceStub, model: str, prompt: str
 
     # A caller that goes on to call the first target reports what really happened, with times and
     # tokens. This one leaves, which counts against nobody.
-    outcome = types_pb2.Outcome(outcome_class=types_pb2.OUTCOME_CLASS_CANCELLED)
     permit = decision.targets[0].permit
+    if not permit:
+        print("every target is full: no slot was reserved")
+        return
+    outcome = types_pb2.Outcome(outcome_class=types_pb2.OUTCOME_CLASS_CANCELLED)
     report = router_pb2.ReportOutcomeRequest(permit=permit, outcome=outcome)
     done = await stub.ReportOutcome(report, timeout=TIMEOUT_S, metadata=metadata())
     print(f"report: {router_pb2.ReportStatus.Name(done.status)}")

@@ -91,13 +91,12 @@ class Routed(Asked):
         stub, request = router.grpc.stub, router_pb2.RouteRequest(model=self.model, prompt="hello")
         try:
             decision = (await stub.Route(request, timeout=self.deadline_s)).decision
-            if self.number % UNREPORTED:
+            permit = decision.targets[0].permit  # none while every deployment is full
+            if permit and self.number % UNREPORTED:
                 outcome = types_pb2.Outcome(
                     outcome_class=types_pb2.OUTCOME_CLASS_SUCCESS, total_us=1000
                 )
-                report = router_pb2.ReportOutcomeRequest(
-                    permit=decision.targets[0].permit, outcome=outcome
-                )
+                report = router_pb2.ReportOutcomeRequest(permit=permit, outcome=outcome)
                 await stub.ReportOutcome(report, timeout=self.deadline_s)
         except grpc.aio.AioRpcError as error:
             reply = Reply()

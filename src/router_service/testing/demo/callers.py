@@ -110,10 +110,11 @@ class Callers:
         decision = answer.decision
         first = decision.targets[0]
         # The slot is held for whoever asked; without a report it would be held until it expires.
-        outcome = types.Outcome(outcome_class=types.OUTCOME_CLASS_SUCCESS)
-        await self._stub.ReportOutcome(
-            pb.ReportOutcomeRequest(permit=first.permit, outcome=outcome), timeout=_TIMEOUT_S
-        )
+        if first.permit:
+            outcome = types.Outcome(outcome_class=types.OUTCOME_CLASS_SUCCESS)
+            await self._stub.ReportOutcome(
+                pb.ReportOutcomeRequest(permit=first.permit, outcome=outcome), timeout=_TIMEOUT_S
+            )
         return Seen(
             _rule(decision.rule),
             decision.strategy,
