@@ -47,6 +47,8 @@ class Journal:
         trace: RequestTrace,
         observers: Sequence[Observer],
         watchers: Watchers,
+        *,
+        keep_body: bool = False,
     ) -> None:
         self.started = incoming.arrived
         self.attempts: list[AttemptRecord] = []
@@ -55,6 +57,7 @@ class Journal:
         self._trace = trace
         self._observers = observers
         self._watchers = watchers
+        self._body = incoming.body if keep_body else None
         self._stream = False
         self._model = ""
         self._decided_us = 0
@@ -153,6 +156,7 @@ class Journal:
             table_version=decision.table_version if decision else None,
             provider=decision.provider if decision else None,
             ended_at=time.time(),
+            body=self._body,
         )
 
 
