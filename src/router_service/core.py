@@ -21,6 +21,7 @@ from router_service._core import (
     Model,  # a public model
     Outcome,  # what one attempt taught us
     Provider,  # one server, as connectors need it
+    Replayer,  # makes recorded decisions again
     Router,  # a table and the live state
     Simulation,  # a scenario on a table, in virtual time
     Skip,  # a deployment left out of a plan, and why
@@ -47,6 +48,7 @@ __all__ = [
     "Model",
     "Outcome",
     "Provider",
+    "Replayer",
     "Router",
     "Simulation",
     "Skip",
