@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from router_service.errors import ConfigRejected, InvalidRequest
+from router_service.errors import InvalidRequest
 
 _MOST = 1e12
 _MOST_SAMPLES = 10_000_000
@@ -105,15 +105,9 @@ def assumed_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _weights(path: Path) -> dict[str, float]:
-    from router_service.config.diagnostics import DocumentError, listing
-    from router_service.config.document import read_document
+    from router_service.cli.given_file import read_given
 
-    try:
-        document = read_document(path)
-    except DocumentError as problem:
-        raise ConfigRejected(str(problem), [problem.diagnostic]) from None
-    if document.problems:
-        raise ConfigRejected(listing(document.problems), document.problems)
+    document = read_given(path)
     if not isinstance(document.value, Mapping) or not document.value:
         raise InvalidRequest(f"{path}: write one line for each model, as `llama3.1: 5`")
     weights = {}
