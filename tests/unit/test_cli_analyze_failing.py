@@ -64,7 +64,7 @@ def test_what_failing_costs_is_told_by_model(fleet: Path) -> None:
         "usd": 0.02,
     }
     shown = run(fleet, "--failed-hop-ms", 20000).stdout
-    assert "When hops fail, each in 20000 ms" in shown
+    assert "with 20000 ms for a hop that fails" in shown
     assert "40,300 ms (past the deadline)" in shown
 
 

@@ -37,14 +37,14 @@ def print_failing(analysis: dict[str, Any], console: Console) -> None:
 
 def _costs(models: Sequence[dict[str, Any]], failed_hop_ms: float) -> Table:
     table = of_models(
-        f"When hops fail, each in {failed_hop_ms:g} ms",
+        f"Expected and worst, with {failed_hop_ms:g} ms for a hop that fails",
         models,
         "model",
-        "attempts expected",
+        "attempts",
         "worst",
-        "first token expected",
+        "first token",
         "worst",
-        "USD a thousand expected",
+        "USD for 1,000",
         "worst",
     )
     for item in models[:MOST_MODELS]:

@@ -23,32 +23,30 @@ def print_queues(queueing: dict[str, Any], console: Console) -> None:
 
 
 def _loads(queueing: dict[str, Any]) -> Table:
-    wanted = f"{100 * queueing['utilisation_wanted']:g} %"
     table = headed(
         f"Queues at {queueing['rate_per_s']:g} requests a second",
         "provider",
         "a second",
-        "holds a slot",
-        "capacity",
+        "slot for",
+        "slots",
         "used",
-        "has to wait",
-        "mean wait",
-        "worst loss",
-        "used then",
-        f"capacity for {wanted}",
-        "after any loss",
+        "must wait",
+        "wait",
+        "used at worst",
+        f"slots for {100 * queueing['utilisation_wanted']:g} %",
+        "at worst",
     )
     for item in queueing["providers"]:
+        worst = f" without {item['worst_loss']}" if item["worst_loss"] else ""
         table.add_row(
             escape(item["provider"]),
             f"{item['rate_per_s']:.3g}",
             f"{item['service_s']:.3g} s",
             str(item["capacity"]),
-            _used(item["utilisation"]),
+            rounded_percent(item["utilisation"]),
             _share(item["wait_probability"]),
             _wait(item),
-            escape(item["worst_loss"] or "none"),
-            _used(item["worst_utilisation"]),
+            escape(rounded_percent(item["worst_utilisation"]) + worst),
             str(item["capacity_needed"]),
             str(item["capacity_needed_after_loss"]),
         )
@@ -76,11 +74,6 @@ def _losses(losses: Iterable[dict[str, Any]]) -> Table:
 def overloaded(loss: dict[str, Any]) -> list[dict[str, Any]]:
     """The providers that get more than they can do."""
     return [item for item in loss["receivers"] if item["overloaded"]]
-
-
-def _used(utilisation: float) -> str:
-    text = rounded_percent(utilisation)
-    return f"{text}, too much" if utilisation >= 1 else text
 
 
 def _share(share: float | None) -> str:
