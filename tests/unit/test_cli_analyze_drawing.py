@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,16 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     result = run(REFERENCE, "--svg", tmp_path / "none" / "fleet.svg")
     assert result.exit_code == 1
     assert "none/fleet.svg" in result.output
+
+
+def test_without_matplotlib_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "router_service.cli.analysis_drawing", raising=False)
+    result = run(REFERENCE, "--svg", tmp_path / "fleet.svg")
+    assert result.exit_code == 1
+    assert result.output.endswith("run: pip install matplotlib\n")
 
 
 # ── the layout ───────────────────────────────────────────────────────────────────────────────────

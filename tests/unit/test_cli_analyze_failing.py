@@ -187,6 +187,9 @@ def test_playing_agrees_with_the_exact_figures() -> None:
     check = analysed(REFERENCE, "--monte-carlo", 20000, "--seed", 5)["monte_carlo"]
     assert (check["samples"], check["seed"], check["outside"]) == (20000, 5, 0)
     assert len(check["models"]) == 14
+    refused = run(REFERENCE, "--monte-carlo", 10**9)
+    assert refused.exit_code == 1
+    assert "`monte_carlo` must be between 1 and 10000000" in refused.output
     shown = run(REFERENCE, "--monte-carlo", 1000).stdout
     assert "Cross-check: 1,000 drawn states, seed 1" in shown
     assert "0 outside" in shown
