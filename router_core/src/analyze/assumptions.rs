@@ -11,6 +11,8 @@ use crate::table::Table;
 
 /// Most states drawn in one cross-check: seconds of work for a large config.
 pub const MOST_SAMPLES: u64 = 10_000_000;
+/// Of any other figure: past all that is meant, and products of two of them are still finite.
+const MOST: f64 = 1e12;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -70,21 +72,19 @@ impl Assumptions {
     }
 
     fn check_figures(&self) -> Result<(), String> {
-        let most = f64::MAX;
         let figures = [
-            ("failed_hop_ms", Some(self.failed_hop_ms), 0.0, most),
-            ("requests_per_month", Some(self.requests_per_month), 0.0, most),
+            ("failed_hop_ms", Some(self.failed_hop_ms), 0.0, MOST),
+            ("requests_per_month", Some(self.requests_per_month), 0.0, MOST),
             ("fallback_rate", Some(self.fallback_rate), 0.0, 1.0),
-            ("fallback_usd", Some(self.fallback_usd), 0.0, most),
-            ("rate_per_s", self.rate_per_s, f64::MIN_POSITIVE, most),
-            ("service_s", self.service_s, f64::MIN_POSITIVE, most),
+            ("fallback_usd", Some(self.fallback_usd), 0.0, MOST),
+            ("rate_per_s", self.rate_per_s, f64::MIN_POSITIVE, MOST),
+            ("service_s", self.service_s, f64::MIN_POSITIVE, MOST),
             ("utilisation", Some(self.utilisation), f64::MIN_POSITIVE, 1.0),
         ];
         for (name, figure, least, most) in figures {
             if figure.is_some_and(|figure| !(least..=most).contains(&figure)) {
                 let above = if least > 0.0 { "above 0" } else { "0 or more" };
-                let below = if most > 1.0 { "" } else { ", at most 1" };
-                return Err(format!("`{name}` must be {above}{below}"));
+                return Err(format!("`{name}` must be {above}, at most {most}"));
             }
         }
         match self.monte_carlo {
@@ -107,8 +107,10 @@ impl Assumptions {
                     "traffic: no public model is called `{name}`; the closest are {known}"
                 ));
             }
-            if !(0.0..=f64::MAX).contains(weight) {
-                return Err(format!("traffic: the weight of `{name}` must be 0 or more"));
+            if !(0.0..=MOST).contains(weight) {
+                return Err(format!(
+                    "traffic: the weight of `{name}` must be 0 or more, at most {MOST}"
+                ));
             }
         }
         if !self.traffic.is_empty() && self.traffic.values().sum::<f64>() <= 0.0 {

@@ -151,7 +151,9 @@ fn assumptions_that_make_no_sense_are_refused() {
     assert!(refused(r#"{"traffic": {"far": 0}}"#).contains("above 0"));
     assert_eq!(refused(r#"{"fallback_rate": 2}"#), "`fallback_rate` must be 0 or more, at most 1");
     assert_eq!(refused(r#"{"utilisation": 0}"#), "`utilisation` must be above 0, at most 1");
-    assert_eq!(refused(r#"{"failed_hop_ms": -1}"#), "`failed_hop_ms` must be 0 or more");
+    let most = "`failed_hop_ms` must be 0 or more, at most 1000000000000";
+    assert_eq!(refused(r#"{"failed_hop_ms": -1}"#), most);
+    assert_eq!(refused(r#"{"failed_hop_ms": 1e13}"#), most);
     assert_eq!(refused(r#"{"monte_carlo": 0}"#), "`monte_carlo` must be between 1 and 10000000");
     assert!(refused(r#"{"failed_hops_ms": 1}"#).contains("unknown field"));
 }

@@ -13,11 +13,10 @@ import click
 
 from router_service.errors import InvalidRequest
 
-_MOST = 1e12
 _MOST_SEED = 2**64 - 1
-_POSITIVE = click.FloatRange(0, _MOST, min_open=True)
-_NOT_NEGATIVE = click.FloatRange(0, _MOST)
-_TOKENS = click.IntRange(0, 10_000_000)
+_POSITIVE = click.FloatRange(0, min_open=True)
+_NOT_NEGATIVE = click.FloatRange(0)
+_TOKENS = click.IntRange(0, 2**32 - 1)
 _SHARE = click.FloatRange(0, 1)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
