@@ -165,10 +165,14 @@ class Table:
         config has no query classes. Time is linear; texts past 64 KiB are read without the GIL.
         """
 
-def analyze(table: Table) -> bytes:
+def analyze(table: Table, assumptions: bytes | None = None) -> bytes:
     """The chain graph of a config, the plan of every model on an idle fleet, and what is lost with
     each provider and failure domain, as JSON (docs/analyze.md). Releases the GIL; call it in a
-    thread where that matters."""
+    thread where that matters.
+
+    assumptions is a JSON object; what it leaves out has its default. Raises InvalidRequest for one
+    that makes no sense for this table.
+    """
 
 @final
 class Inspection:

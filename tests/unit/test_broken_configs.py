@@ -124,6 +124,11 @@ MISTAKES = {
         SHADOWED,
         SHADOWED + "\n- pattern: ▶^meta/llama.*\n  provider: two",
     ),
+    "size never reached": (
+        "unreachable-size",
+        '- size: "< 8B"\n  provider: two',
+        '- size: "< 8B"\n  provider: two\n- size: ▶7B\n  provider: two',
+    ),
     "patterns that overlap": (
         "pattern-overlap",
         SHADOWED,

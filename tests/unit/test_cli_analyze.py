@@ -225,6 +225,17 @@ def test_the_documented_figures_are_those_found() -> None:
             analysis["system"]["lowest_availability"], abs=1e-12
         )
         assert rows["models above 99.9999 %"][column] == f"{many} of {len(public)}"
+        scenarios = {" ".join(item["down"]): item for item in analysis["scenarios"]}
+        lost = scenarios.pop("local")["lost"]
+        del scenarios["cloud"]
+        spread = analysis["traffic"]
+        assert rows["pairs of domains that take models out"][column] == str(len(scenarios))
+        assert rows["models lost while all that is local is down"][column] == str(len(lost))
+        for end in ("first", "last"):
+            told = rows[f"entropy of {end} hops, bits"][column]
+            assert told == f"{spread[end]['entropy_bits']:.2f}"
+        most = max(item["expected"]["attempts"] for item in public)
+        assert rows["most attempts expected"][column] == f"{most:.2f}"
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use super::availability::{domains, downtime_s_per_month, unavailability};
+use super::assumptions::Assumptions;
+use super::availability::{domains, downtime_s_per_month, unavailability, Answers, Ups};
+use super::cost::{expected, worst};
 use super::losses::single_points;
 use super::report::{DomainReport, HopReport, ModelReport};
 use crate::decision::{change_pct, Decision};
@@ -12,7 +14,8 @@ use crate::eligibility::has_capability;
 use crate::facts::Facts;
 use crate::ids::Arena;
 use crate::router::Router;
-use crate::table::{DeploymentId, ModelId, Table};
+use crate::strategy::Strategy;
+use crate::table::{DeploymentId, Model, ModelId, Table};
 
 pub struct Plan<'t> {
     pub table: &'t Table,
@@ -38,7 +41,7 @@ pub fn plans(table: &Table) -> Vec<Plan<'_>> {
             Plan {
                 table,
                 model: id,
-                public: model.deployments.iter().any(|own| table.deployments.get(*own).enabled),
+                public: is_public(table, model),
                 hops: hops.map(|hop| hop.deployment).take(limit).collect(),
                 decision,
             }
@@ -46,13 +49,41 @@ pub fn plans(table: &Table) -> Vec<Plan<'_>> {
         .collect()
 }
 
+/// Whether the model has an active deployment of its own.
+pub fn is_public(table: &Table, model: &Model) -> bool {
+    model.deployments.iter().any(|own| table.deployments.get(*own).enabled)
+}
+
 impl Plan<'_> {
     pub fn name(&self) -> &str {
         &self.table.models.get(self.model).name
     }
 
-    pub fn report(&self) -> ModelReport {
+    /// What requests are sent to first, with their shares: several deployments where the strategy shares
+    /// by weight, else the first of the plan.
+    pub fn first_choices(&self) -> Vec<(DeploymentId, f64)> {
+        let Some((first, decision)) = self.hops.first().zip(self.decision.as_ref()) else {
+            return Vec::new();
+        };
+        let strategy = decision.choice.strategy;
+        if !strategy.keeps_shares() && strategy != Strategy::SimpleShuffle {
+            return vec![(*first, 1.0)];
+        }
+        let own = |hop: DeploymentId| self.table.deployments.get(hop);
+        let candidates = decision.choice.plan.iter().zip(&self.hops);
+        let equals: Vec<(DeploymentId, f64)> = candidates
+            .filter(|(hop, id)| hop.score.is_some() && own(**id).priority == own(*first).priority)
+            .map(|(_, id)| {
+                (*id, if strategy == Strategy::RoundRobin { 1.0 } else { own(*id).weight })
+            })
+            .collect();
+        let total: f64 = equals.iter().map(|(_, weight)| weight).sum();
+        equals.into_iter().map(|(id, weight)| (id, weight / total)).collect()
+    }
+
+    pub fn report(&self, assumptions: &Assumptions) -> ModelReport {
         let model = self.table.models.get(self.model);
+        let answers = Answers::of(self.table, &Ups::priors(self.table), &self.hops);
         let domains = domains(self.table, &self.hops);
         let unavailability = unavailability(&domains);
         let planned = self.decision.as_ref().map_or(0, |decision| decision.choice.plan.len());
@@ -67,7 +98,13 @@ impl Plan<'_> {
                 .into_iter()
                 .map(|(domain, up)| DomainReport { failure_domain: domain.to_owned(), up })
                 .collect(),
-            plan: self.decision.iter().flat_map(|decision| self.hop_reports(decision)).collect(),
+            expected: expected(self, &answers, assumptions),
+            worst: worst(self, assumptions),
+            plan: self
+                .decision
+                .iter()
+                .flat_map(|decision| self.hop_reports(decision, &answers))
+                .collect(),
             beyond_attempt_limit: planned - self.hops.len(),
         }
     }
@@ -75,9 +112,11 @@ impl Plan<'_> {
     fn hop_reports<'d>(
         &'d self,
         decision: &'d Decision,
+        answers: &'d Answers,
     ) -> impl Iterator<Item = HopReport> + use<'d> {
         let before = std::iter::once(None).chain(self.hops.iter().copied().map(Some));
-        self.hops.iter().zip(before).map(|(hop, before)| self.hop(decision, *hop, before))
+        let hops = self.hops.iter().zip(before).zip(&answers.at_hop);
+        hops.map(|((hop, before), answers)| self.hop(decision, *hop, before, *answers))
     }
 
     fn hop(
@@ -85,6 +124,7 @@ impl Plan<'_> {
         decision: &Decision,
         hop: DeploymentId,
         before: Option<DeploymentId>,
+        answers: f64,
     ) -> HopReport {
         let table = self.table;
         let asked = table.models.get(self.model).capabilities;
@@ -102,6 +142,7 @@ impl Plan<'_> {
             provider: provider.id.clone(),
             failure_domain: provider.failure_domain.clone(),
             tier: deployment.model.map(|model| table.models.get(model).tier),
+            answers,
             param_change_pct: decision.param_change_pct(hop),
             param_step_pct: before.and_then(|before| {
                 Some(change_pct(decision.parameters(before)?, decision.parameters(hop)?))

@@ -77,6 +77,7 @@ pub fn compile(
     capabilities::compile_fallbacks(&mut draft, &document.capabilities);
     pools::compile_fallbacks(&mut draft, &document.load_balancing);
     patterns::compile(&mut draft, &document.patterns);
+    pools::warn_of_hidden(&mut draft);
     sizes::compile(&mut draft, &document.model_size_routing);
     rules::compile(&mut draft, document);
     experiments::compile(&mut draft, document);

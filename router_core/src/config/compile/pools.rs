@@ -186,6 +186,23 @@ fn redundant_member(
     })
 }
 
+/// Patterns go before pools, and are known only after them.
+pub(super) fn warn_of_hidden(draft: &mut Draft) {
+    let table = &draft.table;
+    let hidden = table.pool_names.values().filter_map(|pool| {
+        let name = table.pools.get(*pool).name.as_str();
+        let first = table.patterns.set.matches(name).iter().next()?;
+        let pattern = &table.patterns.rules.get(first)?.pattern;
+        let message = format!("the pattern `{pattern}` is matched first: this pool is never used");
+        Some(Diagnostic::warning("shadowed", &section().key(name), message).at_key())
+    });
+    let mut hidden: Vec<Diagnostic> = hidden.collect();
+    hidden.sort_by(|one, other| one.pointer.cmp(&other.pointer));
+    for found in hidden {
+        draft.report.add(found.suggest("rename the pool, or narrow the pattern"));
+    }
+}
+
 /// Fallbacks may name chains, which are known only after every model is.
 pub(super) fn compile_fallbacks(draft: &mut Draft, entries: &Entries<PoolEntry>) {
     let pools: Vec<(PoolId, String)> =

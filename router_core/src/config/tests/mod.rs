@@ -7,4 +7,5 @@ mod reference;
 mod references;
 mod shapes;
 mod tables;
+mod unreachable;
 mod values;
