@@ -77,4 +77,8 @@ def analyzed(file: Path) -> dict[str, Any]:
 
     loaded = load_routing(file)
     analysis: dict[str, Any] = json.loads(analysis_of(table_of(loaded)))
-    return {"file": str(file), **analysis, "policies": [asdict(item) for item in loaded.findings]}
+    found = {
+        "policies": [asdict(item) for item in loaded.findings],
+        "accepted": [asdict(item) for item in loaded.accepted],
+    }
+    return {"file": str(file), **analysis, **found}
