@@ -88,7 +88,7 @@ impl Rulings {
         for accept in self.accepts.iter_mut().filter(|accept| accept.policy == policy) {
             if found.names.contains(&accept.name) {
                 accept.used = true;
-                found.accepted = Some(accept.reason.clone());
+                found.accepted.get_or_insert_with(|| accept.reason.clone());
             }
         }
         self.names.extend(found.names.iter().map(|name| (policy, name.clone())));
