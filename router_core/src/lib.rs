@@ -20,6 +20,7 @@ pub mod outline;
 pub mod policies;
 pub mod price;
 pub mod query_class;
+pub mod record;
 pub mod refusal;
 pub mod rendezvous;
 pub mod request;
