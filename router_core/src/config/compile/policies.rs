@@ -1,6 +1,8 @@
 //! The last stage: policies are judged on the finished table, and every finding gets the severity that the
 //! config gives its policy, or is accepted for the reason it gives.
 
+use std::collections::BTreeSet;
+
 use super::Draft;
 use crate::analyze::idle_choices;
 use crate::config::diagnostics::{closest, Diagnostic, Severity};
@@ -28,8 +30,8 @@ pub(super) fn compile(draft: &mut Draft, entry: &PoliciesEntry) {
 struct Rulings {
     levels: Vec<(&'static Policy, Level)>,
     accepts: Vec<Accept>,
-    /// What an `accept` can name, by policy.
-    names: Vec<(&'static Policy, String)>,
+    /// What an `accept` can name, by the code of the policy.
+    names: BTreeSet<(&'static str, String)>,
 }
 
 struct Accept {
@@ -56,7 +58,7 @@ impl Rulings {
             let entry = draft.built(entry, &at);
             accepts.extend(entry.and_then(|entry| accept(draft, entry, &at)));
         }
-        Self { levels, accepts, names: Vec::new() }
+        Self { levels, accepts, names: BTreeSet::new() }
     }
 
     fn level(&self, policy: &'static Policy) -> Level {
@@ -91,7 +93,7 @@ impl Rulings {
                 found.accepted.get_or_insert_with(|| accept.reason.clone());
             }
         }
-        self.names.extend(found.names.iter().map(|name| (policy, name.clone())));
+        self.names.extend(found.names.iter().map(|name| (policy.code, name.clone())));
         Some(found)
     }
 
@@ -100,7 +102,7 @@ impl Rulings {
         for accept in self.accepts.iter().filter(|accept| !accept.used) {
             let Accept { policy, name, at, .. } = accept;
             let message = format!("`{}` finds nothing at `{name}` to accept", policy.code);
-            let others = self.names.iter().filter(|(known, _)| known == policy);
+            let others = self.names.iter().filter(|(known, _)| *known == policy.code);
             let fix = match closest(name, others.map(|(_, name)| name.as_str())) {
                 Some(near) => format!("did you mean `{near}`? Else take it out"),
                 None => "take it out".to_owned(),
