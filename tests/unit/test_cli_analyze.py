@@ -107,7 +107,7 @@ def test_findings_of_check_are_listed(fleet: Path) -> None:
     fleet.write_text(FLEET + "router_settings: {redis_host: localhost}\n")
     (finding,) = analysed(fleet)["policies"]
     assert (finding["severity"], finding["line"]) == ("warning", 13)
-    assert "fleet.yaml:12:" in run(str(fleet)).stdout.replace("\n", "")
+    assert "fleet.yaml:13:" in run(str(fleet)).stdout.replace("\n", "")
 
 
 def test_a_broken_file_fails_with_its_places(tmp_path: Path) -> None:
