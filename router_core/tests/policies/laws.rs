@@ -33,7 +33,7 @@ fn with_accepts(mut config: Value, found: &[Diagnostic]) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn policies_find_what_brute_force_finds(seed: u64) {
