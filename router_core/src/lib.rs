@@ -17,6 +17,7 @@ pub mod hold;
 pub mod ids;
 pub mod outcome;
 pub mod outline;
+pub mod policies;
 pub mod price;
 pub mod query_class;
 pub mod record;

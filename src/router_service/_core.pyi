@@ -27,6 +27,9 @@ class Diagnostic:
     def message(self) -> str: ...
     @property
     def suggestion(self) -> str | None: ...
+    @property
+    def accepted(self) -> str | None:
+        """The reason, where the config accepts it; then it is neither an error nor a warning."""
 
 @final
 class Provider:
@@ -114,6 +117,9 @@ class Table:
     def version(self) -> str: ...
     @property
     def warnings(self) -> list[Diagnostic]: ...
+    @property
+    def accepted(self) -> list[Diagnostic]:
+        """What the config accepts."""
     @property
     def providers(self) -> list[Provider]: ...
     @property

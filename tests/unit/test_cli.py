@@ -28,6 +28,7 @@ FLEET = (
     "  small-7b: {provider: two}\n"
     "fallback_chains:\n"
     "  big-70b: {chain: [small-7b]}\n"
+    "policies: {severity: {single-failure-domain: off}}\n"
     "unknown_model: reject\n"
 )
 
@@ -108,7 +109,7 @@ def test_check_lists_errors_and_fails(tmp_path: Path) -> None:
     result = run("check", str(path))
     assert result.exit_code == 1
     assert f"{path}:8:21: error: " in result.stdout
-    assert f"{path}:10:1: error: " in result.stdout
+    assert f"{path}:11:1: error: " in result.stdout
     assert result.stdout.endswith(f"{path}: 2 errors, 0 warnings\n")
 
 
@@ -132,7 +133,7 @@ def test_check_as_sarif(tmp_path: Path) -> None:
     assert {place["artifactLocation"]["uri"] for place in places} == {path.as_posix()}
     assert [place["region"] for place in places] == [
         {"startLine": 8, "startColumn": 21},
-        {"startLine": 10, "startColumn": 1},
+        {"startLine": 11, "startColumn": 1},
     ]
     assert {found["level"] for found in scan["results"]} == {"error"}
     rules = {rule["id"] for rule in scan["tool"]["driver"]["rules"]}
@@ -154,13 +155,44 @@ def test_a_good_file_has_no_annotation(fleet: str) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
 
 
+ACCEPTED = FLEET.replace(
+    "policies: {severity: {single-failure-domain: off}}\n",
+    "policies: {accept: [{policy: single-failure-domain, at: small-7b, reason: no other}]}\n",
+)
+
+
+def test_what_is_accepted_is_counted_and_shown_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "accepted.yaml"
+    path.write_text(ACCEPTED)
+    result = run("check", str(path), "--strict")
+    assert (result.exit_code, result.stdout) == (0, f"{path}: 0 errors, 0 warnings, 1 accepted\n")
+    shown = run("check", str(path), "--show-accepted").stdout.splitlines()
+    assert shown[0].startswith(f"{path}:6:3: accepted: nothing is left of the plan of `small-7b`")
+    assert shown[1:] == ["  reason: no other", result.stdout.rstrip()]
+
+
+def test_what_is_accepted_is_part_of_every_machine_form(tmp_path: Path) -> None:
+    path = tmp_path / "accepted.yaml"
+    path.write_text(ACCEPTED)
+    report = json.loads(run("check", str(path), "--json").stdout)
+    assert (report["diagnostics"], report["errors"], report["warnings"]) == ([], 0, 0)
+    (accepted,) = report["accepted"]
+    assert (accepted["code"], accepted["accepted"]) == ("single-failure-domain", "no other")
+    sarif = json.loads(run("check", str(path), "--format", "sarif", "--show-accepted").stdout)
+    (found,) = sarif["runs"][0]["results"]
+    assert found["suppressions"] == [{"kind": "external", "justification": "no other"}]
+    github = run("check", str(path), "--format", "github", "--show-accepted").stdout
+    assert github.startswith(f"::notice file={path},line=6,col=3,title=single-failure-domain::")
+    assert run("check", str(path), "--format", "github").stdout == ""
+
+
 def test_strict_makes_warnings_fail(tmp_path: Path) -> None:
     path = tmp_path / "warned.yaml"
     path.write_text(FLEET + "router_settings: {redis_host: localhost}\n")
     assert run("check", str(path)).exit_code == 0
     strict = run("check", str(path), "--strict")
     assert strict.exit_code == 1
-    assert f"{path}:10:" in strict.stdout
+    assert f"{path}:11:" in strict.stdout
     assert "warning: " in strict.stdout
 
 

@@ -28,6 +28,7 @@ FLEET = (
     "  code: {preferred_models: ['big \"a\" #1-70b']}\n"
     "fallback_chains:\n"
     "  'big \"a\" #1-70b': {chain: [small-7b]}\n"
+    "policies: {severity: {single-failure-domain: off, capability-lost: off}}\n"
     "unknown_model: reject\n"
 )
 
@@ -105,8 +106,8 @@ def test_tables_show_the_same(fleet: Path) -> None:
 def test_findings_of_check_are_listed(fleet: Path) -> None:
     fleet.write_text(FLEET + "router_settings: {redis_host: localhost}\n")
     (finding,) = analysed(fleet)["policies"]
-    assert (finding["severity"], finding["line"]) == ("warning", 12)
-    assert "fleet.yaml:12:" in run(str(fleet)).stdout.replace("\n", "")
+    assert (finding["severity"], finding["line"]) == ("warning", 13)
+    assert "fleet.yaml:13:" in run(str(fleet)).stdout.replace("\n", "")
 
 
 def test_a_broken_file_fails_with_its_places(tmp_path: Path) -> None:

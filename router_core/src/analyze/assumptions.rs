@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::plans::is_public;
 use crate::resolve::closest;
 use crate::table::Table;
 
@@ -98,7 +97,7 @@ impl Assumptions {
     fn check_traffic(&self, table: &Table) -> Result<(), String> {
         let public = || {
             let models = table.models.iter().map(|(_, model)| model);
-            models.filter(|model| is_public(table, model)).map(|model| model.name.as_str())
+            models.filter(|model| table.is_public(model)).map(|model| model.name.as_str())
         };
         for (name, weight) in &self.traffic {
             if !public().any(|known| known == name) {

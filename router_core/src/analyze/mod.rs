@@ -17,7 +17,7 @@ mod traffic;
 
 use std::borrow::Borrow;
 
-use crate::table::Table;
+use crate::table::{ModelId, Table};
 use graph::{chain_graph, Graph};
 use monte_carlo::monte_carlo;
 use plans::{plans, Plan};
@@ -29,6 +29,7 @@ pub use assumptions::{Assumptions, MOST_SAMPLES};
 pub use cost::{ExpectedReport, FallbackCost, WorstReport};
 pub use monte_carlo::{Estimate, ModelCheck, MonteCarloReport};
 pub use queueing::{Load, LoadReport, LossReport, QueueingReport};
+pub(crate) use plans::idle_choices;
 pub use report::{
     BlastRadius, DomainReport, GraphReport, HopReport, LongestPathReport, ModelNode, ModelReport,
     PlaceKind, Point, Positions, ProviderNode, Report, SystemPoint, SystemReport, TerminalProvider,
@@ -94,6 +95,14 @@ fn system(models: &[ModelReport], blast_radius: &[BlastRadius]) -> SystemReport 
         lowest_availability_model: lowest.map(|model| model.model.clone()),
         single_points_of_failure: losses::system_points(blast_radius, public.len()),
     }
+}
+
+/// The cycles of the chain graph, as the models on the way round.
+pub(crate) fn cycles_of(table: &Table) -> Vec<Vec<ModelId>> {
+    let graph = chain_graph(table);
+    let ids: Vec<ModelId> = table.models.iter().map(|(id, _)| id).collect();
+    let models = |way: &Vec<usize>| way.iter().filter_map(|node| ids.get(*node).copied()).collect();
+    cycles::cycles(&graph, &graph.components()).iter().map(models).collect()
 }
 
 /// What the nodes of the chain graph are called.

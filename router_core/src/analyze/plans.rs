@@ -9,13 +9,14 @@ use super::availability::{domains, downtime_s_per_month, unavailability, Answers
 use super::cost::{expected, worst};
 use super::losses::single_points;
 use super::report::{DomainReport, HopReport, ModelReport};
+use crate::choose::Choice;
 use crate::decision::{change_pct, Decision};
 use crate::eligibility::has_capability;
 use crate::facts::Facts;
 use crate::ids::Arena;
 use crate::router::Router;
 use crate::strategy::Strategy;
-use crate::table::{DeploymentId, Model, ModelId, Table};
+use crate::table::{DeploymentId, ModelId, Table};
 
 pub struct Plan<'t> {
     pub table: &'t Table,
@@ -28,30 +29,43 @@ pub struct Plan<'t> {
     decision: Option<Decision>,
 }
 
-pub fn plans(table: &Table) -> Vec<Plan<'_>> {
+/// What is chosen for each model. It is part of the compiled table, so that policies and analyses judge
+/// the same and nothing is chosen twice.
+pub fn idle_choices(table: &Table) -> Vec<Option<Choice>> {
     let asked = Table { experiments: Arena::default(), query_classes: None, ..table.clone() };
     let mut router = Router::new(Arc::new(asked), String::new());
-    let models = table.models.iter();
-    models
-        .map(|(id, model)| {
-            let facts = Facts { model: model.name.clone(), batch_size: 1, ..Facts::default() };
-            let decision = router.explain(&facts, 0, 0).ok();
-            let hops = decision.iter().flat_map(|decision| &decision.choice.plan);
-            let limit = usize::from(table.settings.max_attempts);
-            Plan {
-                table,
-                model: id,
-                public: is_public(table, model),
-                hops: hops.map(|hop| hop.deployment).take(limit).collect(),
-                decision,
-            }
+    let facts = |name: &str| Facts { model: name.to_owned(), batch_size: 1, ..Facts::default() };
+    let models = table.models.iter().map(|(_, model)| facts(&model.name));
+    models.map(|facts| Some(router.explain(&facts, 0, 0).ok()?.choice)).collect()
+}
+
+pub fn plans(table: &Table) -> Vec<Plan<'_>> {
+    let shared = Arc::new(table.clone());
+    let choices = table.models.iter().zip(&table.idle_choices);
+    choices
+        .map(|((id, model), choice)| Plan {
+            table,
+            model: id,
+            public: table.is_public(model),
+            hops: table.tried(id),
+            decision: choice.clone().map(|choice| decision(&shared, &model.name, choice)),
         })
         .collect()
 }
 
-/// Whether the model has an active deployment of its own.
-pub fn is_public(table: &Table, model: &Model) -> bool {
-    model.deployments.iter().any(|own| table.deployments.get(*own).enabled)
+fn decision(table: &Arc<Table>, model: &str, choice: Choice) -> Decision {
+    Decision {
+        id: String::new(),
+        table: table.clone(),
+        requested: model.to_owned(),
+        choice,
+        spender: None,
+        prompt_tokens: 0,
+        now_us: 0,
+        seed: 0,
+        permit: String::new(),
+        permit_expires_us: 0,
+    }
 }
 
 impl Plan<'_> {

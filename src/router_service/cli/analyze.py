@@ -118,5 +118,9 @@ def analyzed(file: Path, assumed: dict[str, Any]) -> dict[str, Any]:
     figures = analysis_of(table_of(loaded), json.dumps(assumed).encode())
     analysis: dict[str, Any] = json.loads(figures)
     policies = [asdict(item) for item in loaded.findings]
-    unreachable = [item for item in policies if item["code"] in _UNREACHABLE]
-    return {"file": str(file), **analysis, "policies": policies, "unreachable_rules": unreachable}
+    found = {
+        "policies": policies,
+        "accepted": [asdict(item) for item in loaded.accepted],
+        "unreachable_rules": [item for item in policies if item["code"] in _UNREACHABLE],
+    }
+    return {"file": str(file), **analysis, **found}

@@ -149,7 +149,7 @@ fn share(draft: &mut Draft, model: ModelId, strategy: Strategy, members: &[Membe
 }
 
 fn compile_redundancy(draft: &mut Draft, name: &str, entry: &RedundancyEntry, at: &Pointer) {
-    let Ok(model) = draft.model(name, at) else {
+    let Ok(model) = draft.owner(name, at) else {
         return;
     };
     let list = at.key("providers");

@@ -3,6 +3,7 @@
 mod budgets;
 mod experiments;
 mod mistakes;
+mod policies;
 mod reference;
 mod references;
 mod shapes;
