@@ -94,9 +94,14 @@ pub struct Spender {
 impl Spender {
     #[must_use]
     pub fn of(facts: &Facts, budgets: &Budgets, home: Home) -> Self {
-        let caller = facts.principal.as_deref().unwrap_or(ANONYMOUS);
-        Self { caller: caller.to_owned(), demand: Demand::of(facts, budgets), home }
+        Self { caller: caller(facts).to_owned(), demand: Demand::of(facts, budgets), home }
     }
+}
+
+/// Whose budget a request counts for.
+#[must_use]
+pub fn caller(facts: &Facts) -> &str {
+    facts.principal.as_deref().unwrap_or(ANONYMOUS)
 }
 
 /// What one budget holds now.

@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod outline;
 pub mod price;
 pub mod query_class;
+pub mod record;
 pub mod refusal;
 pub mod rendezvous;
 pub mod request;

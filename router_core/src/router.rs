@@ -3,6 +3,7 @@
 
 mod budgets;
 mod journey;
+mod recording;
 mod trials;
 
 use std::sync::Arc;
@@ -12,10 +13,12 @@ use crate::decision::Decision;
 use crate::facts::Facts;
 use crate::hold::{Hold, HoldKind};
 use crate::outcome::Outcome;
+use crate::record::{Outbox, Read};
 use crate::refusal::Refused;
 use crate::resolve::closest;
 use crate::size::parse_size;
 use crate::state::budget::RetryBudget;
+use crate::state::experiments::Trial;
 use crate::state::permits::Reported;
 use crate::state::{Bindings, Claim, LiveView, LoadSignal, Snapshot, State};
 use crate::status::status;
@@ -29,6 +32,7 @@ pub struct Router {
     bindings: Arc<Bindings>,
     state: State,
     budget: RetryBudget,
+    outbox: Outbox,
 }
 
 impl Router {
@@ -36,7 +40,8 @@ impl Router {
     pub fn new(table: Arc<Table>, instance: String) -> Self {
         let mut state = State::default();
         let bindings = Arc::new(state.bind(&table));
-        Self { instance, table, bindings, state, budget: RetryBudget::default() }
+        let (budget, outbox) = (RetryBudget::default(), Outbox::default());
+        Self { instance, table, bindings, state, budget, outbox }
     }
 
     #[must_use]
@@ -46,15 +51,32 @@ impl Router {
 
     /// Chooses and reserves, for a caller who talks to the provider itself. Where every deployment
     /// is full the decision says so and holds no permit: the caller may queue there or come back.
-    pub fn decide(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
-        let mut decision = self.chosen(facts, now_us, seed)?;
+    pub fn decide(
+        &mut self,
+        facts: &Facts,
+        now_us: u64,
+        seed: u64,
+    ) -> Result<Arc<Decision>, Refused> {
+        let (mut decision, read) = self.chosen(facts, now_us, seed)?;
         self.charge(&decision.choice);
         let trial = self.trial(&decision);
+        self.hold_slot(&mut decision, facts, trial, now_us);
+        Ok(self.noted(decision, facts, read))
+    }
+
+    /// Reserves the first deployment, where it has room.
+    fn hold_slot(
+        &mut self,
+        decision: &mut Decision,
+        facts: &Facts,
+        trial: Option<Trial>,
+        now_us: u64,
+    ) {
         let Some(room) = decision.choice.plan.first().filter(|hop| !hop.full) else {
             if let Some(mut trial) = trial {
                 self.state.experiments.over(&mut trial);
             }
-            return Ok(decision);
+            return;
         };
         let claim = Claim {
             provider: self.table.deployments.get(room.deployment).provider,
@@ -63,6 +85,7 @@ impl Router {
             stream: facts.stream,
             whole: !facts.stream,
             watched: false,
+            decision: self.state.last_decision(),
         };
         let (bindings, settings) = (&self.bindings, &self.table.settings);
         if let Some(permit) = self.state.reserve(bindings, &claim, settings, now_us) {
@@ -72,18 +95,32 @@ impl Router {
             let (spender, table) = (&mut decision.spender, &decision.table);
             self.set_aside(permit, spender, table, claim.deployment, now_us);
         }
-        Ok(decision)
     }
 
     /// The decision alone: reserves nothing and moves no shares.
     pub fn explain(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
+        self.weighed(facts, now_us, seed, None)
+    }
+
+    /// Chooses; what was read on the way is put into `read`, where that is asked for.
+    fn weighed(
+        &mut self,
+        facts: &Facts,
+        now_us: u64,
+        seed: u64,
+        read: Option<&mut Read>,
+    ) -> Result<Decision, Refused> {
         self.state.expire(now_us);
         let by_rule = self.by_rule(facts, now_us, seed);
         let spender = self.spender(facts, by_rule.as_ref());
         let allowance = self.allowance(&self.table, spender.as_ref(), now_us);
         let view = LiveView { allowance, ..LiveView::new(&self.state, &self.bindings) };
-        let mut choice = choose(&self.table, &view, facts, now_us, seed)
-            .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
+        let choice = match read {
+            Some(read) => self.choose_recorded(view, facts, now_us, seed, read),
+            None => choose(&self.table, &view, facts, now_us, seed),
+        };
+        let mut choice =
+            choice.map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
         if let Some(by_rule) = by_rule {
             // Turns pass by rule: with one member full or closed, the same one would be next for ever.
             choice.charge = by_rule.charge;
@@ -97,6 +134,7 @@ impl Router {
         let Some(permit) = self.permit_number(permit) else {
             return Reported::Unknown;
         };
+        self.note_report(permit, outcome, now_us);
         let reported = self.state.finish(permit, outcome, &self.table.settings, now_us);
         self.reported(permit, reported, outcome);
         reported
@@ -228,13 +266,24 @@ impl Router {
         there.filter_map(|(id, _)| self.bindings.deployment(id)).collect()
     }
 
-    fn chosen(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
-        let mut decision = self.explain(facts, now_us, seed)?;
+    /// A decision that counts, with what it read where that is recorded.
+    fn chosen(
+        &mut self,
+        facts: &Facts,
+        now_us: u64,
+        seed: u64,
+    ) -> Result<(Decision, Option<Read>), Refused> {
+        let mut read = self.outbox.open.then(Read::default);
+        let mut decision = match self.weighed(facts, now_us, seed, read.as_mut()) {
+            Ok(decision) => decision,
+            Err(refused) => return Err(self.noted_refusal(refused, facts, read, now_us, seed)),
+        };
         if self.table.budgets.is_some() {
             self.state.spending.request(now_us);
         }
-        decision.id = format!("{}-{:x}", self.instance, self.state.next_decision());
-        Ok(decision)
+        let number = self.state.next_decision();
+        decision.id = self.decision_name(number);
+        Ok((decision, read))
     }
 
     fn decision(&self, facts: &Facts, choice: Choice, now_us: u64, seed: u64) -> Decision {
@@ -256,6 +305,10 @@ impl Router {
         if let Some(charge) = &choice.charge {
             self.state.charge(&self.bindings, charge);
         }
+    }
+
+    fn decision_name(&self, number: u64) -> String {
+        format!("{}-{number:x}", self.instance)
     }
 
     fn permit_name(&self, permit: u64) -> String {

@@ -525,6 +525,11 @@ class Router:
         """Whether nothing at all, questions about itself included, may be sent to a provider."""
     def status(self, now_us: int) -> bytes:
         """What every provider and deployment is doing now, as JSON."""
+    def record(self, open: bool) -> None:
+        """Whether decisions and reports are kept for take_records from now on."""
+    def take_records(self) -> tuple[list[str], int]:
+        """What was decided and reported since the last call as JSON lines (docs/decision-log.md), and
+        how many records were lost after them. The lines are made without the GIL."""
     def snapshot(self) -> bytes:
         """State as versioned JSON."""
     def restore(self, snapshot: bytes) -> list[str]:
@@ -534,6 +539,23 @@ class Router:
         """
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""
+
+@final
+class Replayer:
+    """Makes recorded decisions again with a table. It remembers figures over records: what a record
+    says nothing of stays as an earlier one had it."""
+
+    def __new__(cls, table: Table) -> Self: ...
+    def replay(self, record: bytes) -> bytes:
+        """`{"decision": …}` or `{"refused": …}` as JSON, in the form of the record.
+
+        Raises ValueError for what is not the record of a decision.
+        """
+    def draws(self, record: bytes, seeds: Sequence[int]) -> list[str | None]:
+        """The id of the first deployment for each seed; None where the request is refused.
+
+        Raises ValueError as replay does.
+        """
 
 @final
 class Simulation:

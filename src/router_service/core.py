@@ -22,6 +22,7 @@ from router_service._core import (
     Outcome,  # what one attempt taught us
     Provider,  # one server, as connectors need it
     Router,  # a table and the live state
+    Replayer,  # makes recorded decisions again
     Simulation,  # a scenario on a table, in virtual time
     Skip,  # a deployment left out of a plan, and why
     Step,  # what a walk does next
@@ -48,6 +49,7 @@ __all__ = [
     "Outcome",
     "Provider",
     "Router",
+    "Replayer",
     "Simulation",
     "Skip",
     "Step",

@@ -6,7 +6,7 @@ mod defaults;
 pub mod diagnostics;
 pub(crate) mod pointer;
 pub mod schema;
-mod timestamp;
+pub(crate) mod timestamp;
 pub(crate) mod validate;
 
 use serde_json::{Map, Value};

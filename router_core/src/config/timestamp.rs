@@ -26,6 +26,16 @@ pub fn parse(text: &str) -> Option<u64> {
     u64::try_from(seconds * MICROS + micros).ok()
 }
 
+/// In UTC, with six digits of a second.
+#[must_use]
+pub fn format(us: u64) -> String {
+    let (seconds, micros) = (us / 1_000_000, us % 1_000_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
 /// Three numbers of fixed width between separators.
 fn three(text: &str, separator: char) -> Option<[i64; 3]> {
     let mut numbers = text.split(separator).map(number);
@@ -84,9 +94,30 @@ fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// The date so many days after 1 January 1970 (the same source, `civil_from_days`).
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (400 * era + year_of_era + u64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        assert_eq!(format(951_827_445_000_001), "2000-02-29T12:30:45.000001Z");
+        for day in (0..60_000).step_by(7) {
+            let us = day * 86_400_000_000 + 86_399_999_999;
+            assert_eq!(parse(&format(us)), Some(us), "{}", format(us));
+        }
+    }
 
     #[test]
     fn times_are_those_of_the_calendar() {

@@ -4,6 +4,7 @@
 mod analyze;
 mod decision;
 mod errors;
+mod record;
 mod request;
 mod router;
 mod simulate;
@@ -34,6 +35,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<walk::PyOutcome>()?;
     module.add_class::<walk::PyWalk>()?;
     module.add_class::<router::PyRouter>()?;
+    module.add_class::<record::PyReplayer>()?;
     module.add_class::<simulate::PySimulation>()?;
     module.add_function(wrap_pyfunction!(analyze::analyze, module)?)?;
     module.add_function(wrap_pyfunction!(request::overlay, module)?)?;

@@ -2,13 +2,14 @@
 //! while the lock is held.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
 
 use crate::hold::{Hold, HoldKind};
+use crate::record::Entry;
 use crate::router::Router;
 use crate::state::{LoadSignal, Snapshot, SNAPSHOT_VERSION};
 
@@ -45,7 +46,7 @@ impl PyRouter {
         seed: u64,
     ) -> PyResult<PyDecision> {
         let decided = guard(|| Ok(locked(&self.router).decide(&facts.0, now_us, seed)))?;
-        decided.map(|decision| PyDecision(Arc::new(decision))).map_err(|error| refused(py, &error))
+        decided.map(PyDecision).map_err(|error| refused(py, &error))
     }
 
     #[allow(clippy::needless_pass_by_value)] // an argument taken from Python is owned
@@ -66,7 +67,7 @@ impl PyRouter {
         decided
             .into_iter()
             .map(|decision| match decision {
-                Ok(decision) => PyDecision(Arc::new(decision)).into_py_any(py),
+                Ok(decision) => PyDecision(decision).into_py_any(py),
                 Err(error) => refused(py, &error).into_value(py).into_py_any(py),
             })
             .collect()
@@ -249,6 +250,22 @@ impl PyRouter {
 
     fn status(&self, now_us: u64) -> PyResult<Vec<u8>> {
         guard(|| Ok(locked(&self.router).status(now_us).to_string().into_bytes()))
+    }
+
+    fn record(&self, open: bool) -> PyResult<()> {
+        guard(|| {
+            locked(&self.router).record(open);
+            Ok(())
+        })
+    }
+
+    fn take_records(&self, py: Python<'_>) -> PyResult<(Vec<String>, u64)> {
+        guard(|| {
+            Ok(py.detach(|| {
+                let (entries, lost) = locked(&self.router).take_records();
+                (entries.iter().map(Entry::line).collect(), lost)
+            }))
+        })
     }
 
     fn snapshot(&self) -> PyResult<Vec<u8>> {

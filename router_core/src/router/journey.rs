@@ -27,6 +27,8 @@ pub struct Journey {
     /// Whose money its attempts cost, where budgets limit it.
     spender: Option<Spender>,
     walk: Walk,
+    /// Of its decision.
+    number: u64,
     bindings: Arc<Bindings>,
     deadline_us: u64,
     asked: Asked,
@@ -85,14 +87,15 @@ impl Router {
         deadline_us: u64,
     ) -> Result<Journey, Refused> {
         self.budget.request(now_us);
-        let decision = self.chosen(facts, now_us, seed)?;
+        let (decision, read) = self.chosen(facts, now_us, seed)?;
         self.charge(&decision.choice);
         let trial = self.trial(&decision);
         let plan = decision.choice.plan.iter().map(|hop| hop.deployment).collect();
         let terms = Terms::of(&self.table, facts, decision.choice.delivery, deadline_us);
         let mut journey = Journey {
             spender: decision.spender.clone(),
-            decision: Arc::new(decision),
+            number: self.state.last_decision(),
+            decision: self.noted(decision, facts, read),
             step: NextStep::Done,
             walk: Walk::new(plan, terms, now_us, seed),
             table: self.table.clone(),
@@ -204,6 +207,7 @@ impl Router {
             stream: streamed,
             whole: !stream,
             watched: true,
+            decision: journey.number,
         };
         let reserved = self.state.reserve(&journey.bindings, &claim, &table.settings, now_us);
         let Some(permit) = reserved else {

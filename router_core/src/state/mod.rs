@@ -9,6 +9,7 @@ pub mod experiments;
 mod live;
 pub mod permits;
 mod provider;
+mod recall;
 mod shares;
 mod snapshot;
 pub mod spending;
@@ -37,7 +38,7 @@ pub(crate) use breaker::LEAST_OUT_US;
 pub use live::LiveView;
 pub use provider::{LoadSignal, SATURATED_AT};
 pub use shares::Charge;
-pub use snapshot::{Snapshot, SNAPSHOT_VERSION};
+pub use snapshot::{group_name, Snapshot, SNAPSHOT_VERSION};
 
 /// Names of models kept from providers' lists.
 const MOST_LISTED: usize = 10_000;
@@ -75,6 +76,8 @@ pub struct Claim {
     /// Its first token and end will be told of as they happen, so its wait can count. A `Route`
     /// caller tells of both only at the end.
     pub watched: bool,
+    /// Number of the decision it belongs to.
+    pub decision: u64,
 }
 
 #[derive(Debug, Default)]
@@ -150,6 +153,20 @@ impl State {
         self.decisions
     }
 
+    /// The number of the decision just made.
+    #[must_use]
+    pub fn last_decision(&self) -> u64 {
+        self.decisions
+    }
+
+    /// The decision and the deployment of a permit that can still be reported.
+    #[must_use]
+    pub fn reserved_by(&self, permit: u64) -> Option<(u64, &str)> {
+        let reservation = self.permits.reservation(permit)?;
+        let deployment = self.deployments.get(reservation.deployment)?;
+        Some((reservation.decision, &deployment.id))
+    }
+
     /// Whether a decision was made here, and lately.
     #[must_use]
     pub fn remembers(&self, decision: u64) -> bool {
@@ -174,6 +191,7 @@ impl State {
         let permit = self.permits.issue(Reservation {
             deployment,
             provider,
+            decision: claim.decision,
             begun_us: now_us,
             expires_us: claim.expires_us,
             stream: claim.stream,

@@ -17,6 +17,8 @@ const REMEMBERED: usize = 16_384;
 pub struct Reservation {
     pub deployment: usize,
     pub provider: usize,
+    /// Number of the decision it belongs to.
+    pub decision: u64,
     pub begun_us: u64,
     pub expires_us: u64,
     pub stream: bool,
@@ -103,6 +105,15 @@ impl Permits {
         self.live.get_mut(&permit)
     }
 
+    /// What a permit holds, or held until it expired, if that was not reported yet.
+    #[must_use]
+    pub fn reservation(&self, permit: u64) -> Option<&Reservation> {
+        self.live.get(&permit).or_else(|| match self.ended.get(&permit)? {
+            Ended::Expired(held) => held.as_ref(),
+            Ended::Reported => None,
+        })
+    }
+
     /// Ends a live permit.
     pub fn end(&mut self, permit: u64) -> Result<Reservation, Gone> {
         if let Some(reservation) = self.live.remove(&permit) {
@@ -161,6 +172,7 @@ mod tests {
         Reservation {
             deployment: 0,
             provider: 0,
+            decision: 0,
             begun_us: 0,
             expires_us,
             stream: false,

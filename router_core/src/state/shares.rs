@@ -23,6 +23,10 @@ impl Shares {
         self.0.clear();
     }
 
+    pub fn clear_group(&mut self, group: ShareGroup) {
+        self.0.remove(&group);
+    }
+
     /// After a pick: everyone earns its share, the chosen pays one.
     pub fn charge(&mut self, bindings: &Bindings, charge: &Charge) {
         let credits = self.0.entry(charge.group).or_default();

@@ -114,14 +114,16 @@ impl State {
     }
 }
 
-fn groups(table: &Table) -> impl Iterator<Item = ShareGroup> + '_ {
+pub(super) fn groups(table: &Table) -> impl Iterator<Item = ShareGroup> + '_ {
     let models = table.models.iter().map(|(id, _)| ShareGroup::Model(id));
     let pools = table.pools.iter().map(|(id, _)| ShareGroup::Pool(id));
     let capabilities = table.capabilities.iter().map(|(id, _)| ShareGroup::Capability(id));
     models.chain(pools).chain(capabilities)
 }
 
-fn group_name(group: ShareGroup, table: &Table) -> String {
+/// `pool general-chat`.
+#[must_use]
+pub fn group_name(group: ShareGroup, table: &Table) -> String {
     match group {
         ShareGroup::Model(id) => format!("model {}", table.models.get(id).name),
         ShareGroup::Pool(id) => format!("pool {}", table.pools.get(id).name),

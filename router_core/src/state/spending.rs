@@ -121,6 +121,22 @@ impl Spending {
         }
     }
 
+    /// The tallies that a request of this caller is judged by.
+    #[must_use]
+    pub fn tallies(&self, caller: &str, now_us: u64) -> Tallies {
+        let of_caller = self.of_caller(caller);
+        let (requests, fallbacks) = self.fallbacks.counts(now_us);
+        Tallies {
+            day: self.day,
+            spent: self.total.spent,
+            set_aside: self.total.set_aside,
+            caller_spent: of_caller.spent,
+            caller_set_aside: of_caller.set_aside,
+            requests,
+            fallbacks,
+        }
+    }
+
     fn of_caller(&self, caller: &str) -> Tally {
         let slot = match self.slots.get(caller) {
             Some(slot) => *slot,
@@ -258,6 +274,18 @@ impl Spending {
         }
     }
 
+    /// Takes exactly these, as a decision for this caller found them at this time.
+    pub fn recall(&mut self, tallies: &Tallies, caller: &str, now_us: u64) {
+        self.begin_day(tallies.day);
+        self.total = Tally { spent: tallies.spent, set_aside: tallies.set_aside };
+        let slot = self.slot(caller);
+        let of_caller = Tally { spent: tallies.caller_spent, set_aside: tallies.caller_set_aside };
+        self.callers.get_mut(slot).into_iter().for_each(|own| *own = of_caller);
+        let number = now_us / FALLBACK_STEP_US;
+        let bucket = Bucket { number, requests: tallies.requests, taken: tallies.fallbacks };
+        self.fallbacks.restore(&[bucket]);
+    }
+
     pub fn restore(&mut self, figures: &SpendingFigures) {
         let tally = |spent: Usd| Tally { spent, set_aside: Usd::ZERO };
         self.begin_day(figures.day);
@@ -272,6 +300,21 @@ impl Spending {
         }
         self.fallbacks.restore(&figures.fallbacks);
     }
+}
+
+/// What a recorded decision was judged by; money in billionths of a US dollar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tallies {
+    /// Days since the epoch, UTC.
+    pub day: u64,
+    pub spent: Usd,
+    pub set_aside: Usd,
+    pub caller_spent: Usd,
+    pub caller_set_aside: Usd,
+    /// Of the last ten minutes, with the attempts of fallback in the cloud among them.
+    pub requests: u64,
+    pub fallbacks: u64,
 }
 
 /// The end of the day.

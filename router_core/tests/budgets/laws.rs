@@ -16,8 +16,8 @@ const FLOOR: u64 = 10;
 /// Sums of dollars told as floats.
 const NOTHING: f64 = 1e-9;
 
-struct Mix {
-    world: World,
+pub struct Mix {
+    pub world: World,
     rng: Rng,
     journeys: Vec<Journey>,
     /// With the tokens each asked for.
@@ -29,7 +29,7 @@ struct Mix {
 }
 
 impl Mix {
-    fn new(seed: u64, longest: usize) -> Self {
+    pub fn new(seed: u64, longest: usize) -> Self {
         let world = World::new(&json!({
             "cloud_usd_per_day": DAY_USD, "cloud_usd_per_day_per_caller": CALLER_USD,
             "cloud_fallback_share": SHARE,
@@ -38,7 +38,7 @@ impl Mix {
         Self { world, rng: Rng::new(seed), journeys, permits, longest, excess: 0.0 }
     }
 
-    fn act(&mut self) {
+    pub fn act(&mut self) {
         match self.rng.below(16) {
             0..=4 => self.begin(),
             5 => self.decide(),
@@ -72,7 +72,7 @@ impl Mix {
         let (facts, seed) = (self.facts(), self.rng.next_u64());
         let asked = facts.max_tokens.unwrap();
         let decided = self.world.router.decide(&facts, self.world.now_us, seed);
-        self.permits.extend(decided.map(|decision| (decision.permit, asked)));
+        self.permits.extend(decided.map(|decision| (decision.permit.clone(), asked)));
     }
 
     fn outcome(&mut self) -> Outcome {

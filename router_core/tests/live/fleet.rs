@@ -1,6 +1,7 @@
 //! A router, a clock, and requests one after another, by the plainest of calls: decide and report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use router_core::decision::Decision;
 use router_core::facts::Facts;
@@ -57,7 +58,7 @@ impl Fleet {
         Self { router: Router::new(table(config), "test".to_owned()), now_us: START_US, seed: 0 }
     }
 
-    pub fn decide(&mut self, facts: &Facts) -> Result<Decision, Refused> {
+    pub fn decide(&mut self, facts: &Facts) -> Result<Arc<Decision>, Refused> {
         self.seed += 1;
         self.router.decide(facts, self.now_us, self.seed)
     }
@@ -71,7 +72,7 @@ impl Fleet {
 
     /// Takes a slot and keeps it; returns the permit, empty where there was no room.
     pub fn hold(&mut self, facts: &Facts) -> String {
-        self.decide(facts).unwrap().permit
+        self.decide(facts).unwrap().permit.clone()
     }
 
     pub fn report(&mut self, permit: &str, outcome: &Outcome) {

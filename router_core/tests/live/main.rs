@@ -4,6 +4,8 @@
 // As in tests inside the crate: to panic is how a test fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../replays/mod.rs"]
+mod replays;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -13,6 +15,7 @@ mod laws;
 mod levels;
 mod medley;
 mod operator;
+mod recorded;
 mod recovery;
 mod shares;
 mod signals;

@@ -51,6 +51,11 @@ static TABLES: LazyLock<[Arc<Table>; 2]> = LazyLock::new(|| {
     [table(&first), table(&second)]
 });
 
+/// The tables a medley swaps between.
+pub fn tables() -> &'static [Arc<Table>] {
+    &*TABLES
+}
+
 pub struct Medley {
     pub router: Router,
     pub now_us: u64,
@@ -158,7 +163,7 @@ impl Medley {
     fn decide(&mut self) {
         let (facts, seed) = (self.facts(), self.rng.next_u64());
         if let Ok(decision) = self.router.decide(&facts, self.now_us, seed) {
-            self.permits.push(decision.permit);
+            self.permits.push(decision.permit.clone());
         }
     }
 

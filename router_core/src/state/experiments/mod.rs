@@ -253,6 +253,14 @@ impl Experiments {
         restored.is_some()
     }
 
+    /// Takes exactly these as rolled back.
+    pub fn recall_rollbacks(&mut self, names: &[String]) {
+        for state in &mut self.states {
+            let ended = names.contains(&state.name);
+            state.rolled_back = ended.then_some((state.control, Verdict::Restored));
+        }
+    }
+
     // ── Inside ──────────────────────────────────────────────────────────────────────────────────
 
     fn figures(&mut self, place: Place) -> Option<&mut Figures> {

@@ -1,0 +1,157 @@
+//! Records as JSON, a line each. docs/decision-log.md lists the fields.
+
+use serde::Serialize;
+use serde_json::{json, Value};
+
+use super::figures::Figures;
+use super::outbox::Entry;
+use super::recorder::Read;
+use super::RECORD_VERSION;
+use crate::config::timestamp;
+use crate::facts::Facts;
+use crate::outcome::{Outcome, OutcomeClass};
+use crate::refusal::Refused;
+use crate::table::Table;
+
+impl Entry {
+    /// The line, without its end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self {
+            Self::Decided { decision, facts, read } => {
+                let table = &decision.table;
+                let mut record =
+                    Made { table, facts, read, now_us: decision.now_us, seed: decision.seed }
+                        .record(Some(&decision.id));
+                put(&mut record, "decision", decision.explain());
+                record.to_string()
+            }
+            Self::Refused { refused, table, facts, read, now_us, seed } => {
+                let made = Made { table, facts, read, now_us: *now_us, seed: *seed };
+                let mut record = made.record(None);
+                put(&mut record, "refused", refused_json(refused));
+                record.to_string()
+            }
+            Self::Reported { decision_id, deployment, outcome, now_us } => {
+                reported(decision_id, deployment, outcome, *now_us).to_string()
+            }
+        }
+    }
+}
+
+/// What a decision was made of.
+struct Made<'r> {
+    table: &'r Table,
+    facts: &'r Facts,
+    read: &'r Read,
+    now_us: u64,
+    seed: u64,
+}
+
+impl Made<'_> {
+    fn record(&self, decision_id: Option<&str>) -> Value {
+        json!({
+            "kind": "decision",
+            "v": RECORD_VERSION,
+            "time": timestamp::format(self.now_us),
+            "decision_id": decision_id,
+            "table_version": self.table.version,
+            "now_us": self.now_us,
+            "seed": self.seed,
+            "facts": lean(&self.facts),
+            "view": view(&Figures::of(self.read, self.table)),
+        })
+    }
+}
+
+/// Why there is no decision, as a record has it.
+pub fn refused_json(refused: &Refused) -> Value {
+    json!({ "code": refused.code, "message": refused.message })
+}
+
+fn reported(decision_id: &str, deployment: &str, outcome: &Outcome, now_us: u64) -> Value {
+    let (model, provider) = deployment.rsplit_once('@').unwrap_or((deployment, ""));
+    let seconds = |us: u64| us as f64 / 1e6;
+    let ttft_s = outcome.ttft_us.map(seconds);
+    let total_s = seconds(outcome.total_us);
+    let class = outcome.class.as_str();
+    json!({
+        "kind": "outcome",
+        "v": RECORD_VERSION,
+        "time": timestamp::format(now_us),
+        "decision_id": decision_id,
+        "operation": "report",
+        "status": if outcome.class == OutcomeClass::Success { "ok" } else { class },
+        "attempts": [{
+            "number": 1,
+            "kind": "first",
+            "model": model,
+            "provider": provider,
+            "deployment": deployment,
+            "outcome": class,
+            "status": outcome.status,
+            "ttft_s": ttft_s,
+            "total_s": total_s,
+        }],
+        "ttft_s": ttft_s,
+        "total_s": total_s,
+        "prompt_tokens": outcome.prompt_tokens,
+        "completion_tokens": outcome.completion_tokens,
+    })
+}
+
+/// Of each provider and deployment only what is not at rest.
+fn view(figures: &Figures) -> Value {
+    let entries = |figures: Vec<(&String, Value)>| -> Value {
+        figures.into_iter().map(|(id, figures)| (id.clone(), figures)).collect()
+    };
+    let providers = figures.providers.iter().map(|(id, of)| (id, lean(of))).collect();
+    let deployments = figures.deployments.iter().map(|(id, of)| (id, lean(of))).collect();
+    let mut view = json!({
+        "providers": entries(providers),
+        "deployments": entries(deployments),
+    });
+    let rest = [
+        ("shares", json!(figures.shares)),
+        ("listed_sizes", json!(figures.listed_sizes)),
+        ("rolled_back", json!(figures.rolled_back)),
+        ("tallies", json!(figures.tallies)),
+    ];
+    for (name, value) in rest {
+        if !is_at_rest(&value) {
+            put(&mut view, name, value);
+        }
+    }
+    view
+}
+
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
+}
+
+/// Without the members that say nothing: every type written so reads them back as its defaults.
+fn lean(value: &impl Serialize) -> Value {
+    match serde_json::to_value(value) {
+        Ok(value) => without_rest(value),
+        Err(_) => Value::Null,
+    }
+}
+
+fn without_rest(value: Value) -> Value {
+    let Value::Object(members) = value else { return value };
+    let members = members.into_iter().map(|(name, value)| (name, without_rest(value)));
+    Value::Object(members.filter(|(_, value)| !is_at_rest(value)).collect())
+}
+
+fn is_at_rest(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(value) => value.as_f64() == Some(0.0),
+        Value::String(value) => value.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
