@@ -552,7 +552,8 @@ class Replayer:
         Raises ValueError for what is not the record of a decision.
         """
     def draws(self, record: bytes, seeds: Sequence[int]) -> list[str | None]:
-        """The id of the first deployment for each seed; None where the request is refused.
+        """The id of the first deployment for each seed; None where the request is refused. An
+        experiment's arm is drawn with the seed too, as over all units.
 
         Raises ValueError as replay does.
         """

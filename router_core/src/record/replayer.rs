@@ -48,9 +48,12 @@ impl Replayer {
         })
     }
 
-    /// The id of the first deployment for each seed; `None` where the request is refused.
+    /// The id of the first deployment for each seed; `None` where the request is refused. An
+    /// experiment's arm is drawn with the seed too, as over all units, because that is what the
+    /// propensity of a record tells.
     pub fn draws(&mut self, record: &[u8], seeds: &[u64]) -> Result<Vec<Option<String>>, String> {
-        let record = read(record)?;
+        let mut record = read(record)?;
+        record.facts.of_any_unit = true;
         self.recall(&record);
         let first = |seed: &u64| {
             let decision = self.router.explain(&record.facts, record.now_us, *seed).ok()?;
