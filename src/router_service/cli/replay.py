@@ -61,7 +61,7 @@ Examples:
 @click.option(
     "--most-uncovered",
     type=click.FloatRange(0, 1),
-    default=0.05,
+    default=0.01,
     show_default=True,
     help="No estimate where the log cannot speak for a larger share of the new choices.",
 )
@@ -152,6 +152,6 @@ def _nothing(logs: tuple[Path, ...], reading: Reading) -> str:
         (
             f"{names}: no decision in it",
             *reading.remarks,
-            "replay reads the file that logging.decision_log names, not the access log",
+            "replay reads the file that decision_log.file names, not the access log",
         )
     )

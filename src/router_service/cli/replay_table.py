@@ -17,12 +17,12 @@ from router_service.cli.compact_table import compact_table
 
 _MOST_ROWS = 10
 _REWARDS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "success": ("success", lambda value: f"{100 * value:.2f} %"),
-    "ttft_s": ("TTFT", lambda value: f"{1000 * value:,.0f} ms"),
-    "cost_usd": ("cost", lambda value: f"{1000 * value:,.3f} USD per 1,000"),
+    "success": ("success, per cent", lambda value: f"{100 * value:.2f}"),
+    "ttft_s": ("TTFT, ms", lambda value: f"{1000 * value:,.1f}"),
+    "cost_usd": ("cost, USD per 1,000", lambda value: f"{1000 * value:,.3f}"),
 }
 _METHODS = {
-    "logged": "as logged",
+    "logged": "the log",
     "ips": "IPS",
     "snips": "SNIPS",
     "doubly_robust": "doubly robust",
@@ -167,18 +167,16 @@ def _print_never_chosen(console: Console, never: dict[str, float]) -> None:
 
 
 def _rewards(rewards: dict[str, Any]) -> Table:
-    table = _headed("First attempts, with 95 % intervals", "", *_METHODS.values())
+    table = _headed("First attempts, as logged and as estimated", "", "by", "mean", "95 % interval")
+    table.columns[1].justify = "left"
     for name, reward in rewards.items():
         if reward["refused"] is None:
             label, shown = _REWARDS[name]
-            cells = (reward[method] for method in _METHODS)
-            table.add_row(
-                label,
-                *(
-                    f"{shown(cell['value'])}\n{shown(cell['low'])} to {shown(cell['high'])}"
-                    for cell in cells
-                ),
-            )
+            for method, words in _METHODS.items():
+                told = reward[method]
+                interval = f"{shown(told['low'])} to {shown(told['high'])}"
+                table.add_row(label, words, shown(told["value"]), interval)
+                label = ""
     return table
 
 

@@ -22,6 +22,9 @@ from router_service.replay.estimates import (
 )
 from router_service.replay.reward_model import MeanByAction
 
+_SURE = 4.0
+"""So many standard errors are no chance."""
+
 REWARDS = ("success", "ttft_s", "cost_usd")
 
 _Rewards = Mapping[str, float | None]
@@ -55,8 +58,9 @@ class Bounds:
 
     least_ess: float = 100.0
     """Effective sample size, records."""
-    most_uncovered: float = 0.05
-    """Share of the new choices that the log's policy never makes."""
+    most_uncovered: float = 0.01
+    """Share of the new choices that the log's policy never makes. Rewards of those count as nothing
+    in plain weighting, so that this is also how far it may fall short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,13 @@ def _coverage(samples: Sequence[Sample], weights: Sequence[float]) -> Coverage:
 
 
 def _too_little(coverage: Coverage, size: float, bounds: Bounds) -> str | None:
+    uncovered = coverage.uncovered
+    if uncovered.value + _SURE * uncovered.standard_error < -bounds.most_uncovered:
+        return (
+            f"the propensities do not describe this log: weights are {1 - uncovered.value:.3f} on "
+            "average, where they cannot be above 1; is there an experiment whose few units are "
+            "most of the traffic?"
+        )
     if coverage.least_uncovered > bounds.most_uncovered:
         said = (
             f"at least {coverage.least_uncovered:.1%} of the new choices are ones that were never "

@@ -127,17 +127,20 @@ class Replay:
             self._without_outcome(self._waiting.popitem(last=False)[1])
 
     def _ended(self, record: Record) -> None:
+        # Without an attempt it tells nothing: that of a Route call, whose caller may report yet.
+        if not record["attempts"]:
+            return
         waiting = self._waiting.pop(record["decision_id"], None)
         if waiting is None:
             return
         tokens = record["prompt_tokens"], record["completion_tokens"]
-        first = next(iter(record["attempts"]), None)
-        if first is not None and first["ttft_s"] is not None:
+        first = record["attempts"][0]
+        if first["ttft_s"] is not None:
             self._measured.add(first["deployment"], first["ttft_s"])
         if waiting.after is not None:
             prompt = waiting.prompt_tokens if tokens[0] is None else tokens[0]
             self._difference.add_cost(waiting.before, waiting.after, prompt, tokens[1])
-        if waiting.sample is not None and first is not None:
+        if waiting.sample is not None:
             waiting.sample.rewards = self._rewards(first, *tokens)
 
     def _rewards(
