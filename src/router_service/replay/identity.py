@@ -3,7 +3,9 @@ is all that a decision depends on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 _MOST_DECISIONS = 10
@@ -22,18 +24,13 @@ class Identity:
         self._first: list[Field] = []
 
     def add(self, decision_id: str, logged: Any, replayed: Any) -> None:
-        found = differences(logged, replayed)
-        first = next(found, None)
-        if first is None:
+        if _written(logged) == _written(replayed):
             self.identical += 1
             return
         self.differing += 1
         if self.differing <= _MOST_DECISIONS:
-            kept = [
-                first,
-                *(found for found, _ in zip(found, range(_MOST_FIELDS - 1), strict=False)),
-            ]
-            self._first += [{"decision_id": decision_id, **each} for each in kept]
+            first = islice(differences(logged, replayed), _MOST_FIELDS)
+            self._first += [{"decision_id": decision_id, **each} for each in first]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -45,31 +42,30 @@ class Identity:
 
 
 def differences(logged: Any, replayed: Any, path: str = "") -> Iterator[Field]:
-    """Each value that is not exactly the same, by its path such as plan[0].provider. Numbers are
-    the same where they have one type and every bit in common."""
-    if isinstance(logged, dict) and isinstance(replayed, dict):
-        for key in {**logged, **replayed}:
-            inner = f"{path}.{key}" if path else key
-            yield from _member(
-                key in logged, key in replayed, logged.get(key), replayed.get(key), inner
-            )
-    elif isinstance(logged, list) and isinstance(replayed, list):
-        for place in range(max(len(logged), len(replayed))):
-            inner = f"{path}[{place}]"
-            mine = logged[place] if place < len(logged) else None
-            other = replayed[place] if place < len(replayed) else None
-            yield from _member(place < len(logged), place < len(replayed), mine, other, inner)
-    elif type(logged) is not type(replayed) or repr(logged) != repr(replayed):
-        # repr tells every float from every other, -0.0 and NaN included, which == does not.
-        yield {"field": path, "logged": logged, "replayed": replayed}
+    """Each value that is not exactly the same, by its path such as plan[0].provider."""
+    mine, other = _members(logged), _members(replayed)
+    if mine is None or other is None or type(logged) is not type(replayed):
+        if _written(logged) != _written(replayed):
+            yield {"field": path.removeprefix("."), "logged": logged, "replayed": replayed}
+        return
+    for key in mine | other:
+        if key in mine and key in other:
+            yield from differences(mine[key], other[key], path + key)
+        else:
+            side = {"logged": mine[key]} if key in mine else {"replayed": other[key]}
+            yield {"field": (path + key).removeprefix("."), **side}
 
 
-def _member(
-    is_logged: bool, is_replayed: bool, logged: Any, replayed: Any, path: str
-) -> Iterator[Field]:
-    if is_logged and is_replayed:
-        yield from differences(logged, replayed, path)
-    elif is_logged:
-        yield {"field": path, "logged": logged}
-    else:
-        yield {"field": path, "replayed": replayed}
+def _members(value: Any) -> dict[str, Any] | None:
+    """What an object or a list holds, by how a path goes on to it."""
+    if isinstance(value, dict):
+        return {f".{key}": member for key, member in value.items()}
+    if isinstance(value, list):
+        return {f"[{place}]": member for place, member in enumerate(value)}
+    return None
+
+
+def _written(value: Any) -> str:
+    """The same text for the same value alone: unlike ==, this tells 1 from 1.0 and true, and every
+    float from every other."""
+    return json.dumps(value, sort_keys=True)
