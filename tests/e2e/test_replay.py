@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +133,7 @@ class Callers:
 
 
 @pytest.fixture
-async def lived(
-    fleet: FakeFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Path]:
+async def lived(fleet: FakeFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The decision log of a router that has stopped, and has seen a lot."""
     monkeypatch.setenv(small_fleet.KEY_VARIABLE, small_fleet.KEY)
     await fleet["fourth"].behave(FAILING)
@@ -150,11 +147,13 @@ async def lived(
             group.create_task(Callers(router, 91).chats(CHATS))
             group.create_task(Callers(router, 92).operate())
         assert router.tracebacks == []
-    yield tmp_path / "decisions.jsonl"
+    return tmp_path / "decisions.jsonl"
 
 
 def replay(log: Path, config: Path) -> Result:
-    return CliRunner().invoke(router_service, ["replay", str(log), "--config", str(config), "--json"])
+    return CliRunner().invoke(
+        router_service, ["replay", str(log), "--config", str(config), "--json"]
+    )
 
 
 def records(log: Path) -> list[dict[str, Any]]:
@@ -174,9 +173,7 @@ async def test_ten_thousand_live_decisions_replay_identically(
     decided = [record for record in records(lived) if record["kind"] == "decision"]
     assert len(decided) == found["decisions"]
     has_seen_all_of_it([each["decision"] for each in decided if "decision" in each])
-    assert {"unknown_model"} <= {
-        each["refused"]["code"] for each in decided if "refused" in each
-    }
+    assert {"unknown_model"} <= {each["refused"]["code"] for each in decided if "refused" in each}
     another_config_is_compared(lived, fleet, tmp_path)
     what_is_cut_off_is_told(lived, tmp_path)
 

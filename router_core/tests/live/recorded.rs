@@ -97,7 +97,8 @@ fn what_is_no_record_is_refused_with_the_reason() {
     let mut replayer = Replayer::new(table(&config(1)));
     let cut = replayer.replay(br#"{"v":1,"decision_id":"x""#).unwrap_err();
     assert!(cut.starts_with("not the record of a decision: EOF"), "{cut}");
-    let newer = r#"{"v":2,"decision_id":"x","now_us":1,"seed":1,"facts":{},"view":{}}"#;
+    let newer =
+        r#"{"v":2,"decision_id":"x","table_version":"t","now_us":1,"seed":1,"facts":{},"view":{}}"#;
     let newer = replayer.replay(newer.as_bytes()).unwrap_err();
     assert_eq!(newer, "a record of version 2; this router reads up to 1");
 }
@@ -140,4 +141,22 @@ fn draws_stand_for_every_unit_of_an_experiment() {
     let draws = replayer.draws(record.as_bytes(), &seeds).unwrap();
     let new = draws.iter().filter(|drawn| drawn.as_deref() == Some("n@b")).count();
     assert!((330..=470).contains(&new), "{new}");
+}
+
+#[test]
+fn another_tables_weights_are_met_exactly() {
+    let mut router = Router::new(table(&config(1)), "test".to_owned());
+    router.record(true);
+    for nth in 0..400 {
+        router.decide(&asking("m"), START_US + nth, nth).unwrap();
+    }
+    let mut other = Replayer::new(table(&config(3)));
+    let mut second = 0;
+    for entry in router.take_records().0 {
+        let line = entry.line();
+        other.draws(line.as_bytes(), &[1, 2, 3]).unwrap(); // which lets no turn pass
+        let made = other.replay(line.as_bytes()).unwrap();
+        second += usize::from(made["decision"]["provider"] == "b");
+    }
+    assert_eq!(second, 300);
 }

@@ -49,7 +49,7 @@ Examples:
     type=click.IntRange(0, 10_000_000),
     default=256,
     show_default=True,
-    help="Tokens of an answer that the log does not know, for costs.",
+    help="Tokens of an answer, for costs, where the log counts none at all.",
 )
 @click.option(
     "--least-ess",

@@ -19,7 +19,7 @@ _MOST_ROWS = 10
 _REWARDS: dict[str, tuple[str, Callable[[float], str]]] = {
     "success": ("success, per cent", lambda value: f"{100 * value:.2f}"),
     "ttft_s": ("TTFT, ms", lambda value: f"{1000 * value:,.1f}"),
-    "cost_usd": ("cost, USD per 1,000", lambda value: f"{1000 * value:,.3f}"),
+    "cost_usd": ("cost, USD per 1,000", lambda value: f"{round(1000 * value, 9) + 0.0:.4g}"),
 }
 _METHODS = {
     "logged": "the log",
@@ -80,7 +80,8 @@ def _print_difference(console: Console, difference: dict[str, Any]) -> None:
     )
     console.print(_rules(difference["rules"]))
     for name in ("tiers", "providers"):
-        _print_shares(console, name, difference[name], difference["requests"])
+        if difference[name]["moves"]:
+            _print_shares(console, name, difference[name], difference["requests"])
     _print_expected(console, difference)
 
 
@@ -102,8 +103,6 @@ def _print_shares(console: Console, title: str, matrix: dict[str, Any], requests
         )
     console.print(table)
     moves = matrix["moves"]
-    if not moves:
-        return
     table = _headed("", "from", "to", "requests")
     table.columns[1].justify = "left"
     for move in moves[:_MOST_ROWS]:
@@ -120,8 +119,8 @@ def _print_expected(console: Console, difference: dict[str, Any]) -> None:
         console.print(
             f"Expected cost of first choices, at the prices of this config: "
             f"{cost['before_usd']:,.4f} USD before, {cost['after_usd']:,.4f} USD after "
-            f"({cost['requests']:,} requests; {cost['answer_tokens_assumed']:,} answers not known, "
-            f"taken to have {cost['answer_tokens']:,} tokens)"
+            f"({cost['requests']:,} requests; {cost['answers_uncounted']:,} answers were not "
+            f"counted and are taken to have {cost['answer_tokens']:,.0f} tokens)"
         )
     if ttft["requests"]:
         console.print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from router_service.replay.fleet import Fleet
@@ -37,6 +38,17 @@ def first_of(verdict: Record) -> First | None:
     )
 
 
+@dataclass(slots=True)
+class Tokens:
+    """Of all requests that went from one provider to another."""
+
+    requests: int = 0
+    prompt: int = 0
+    completion: int = 0
+    uncounted: int = 0
+    """Requests whose answer nobody counted; not in `completion`."""
+
+
 class MeasuredTtft:
     """Mean time to the first token of first attempts, by deployment."""
 
@@ -62,15 +74,11 @@ class MeasuredTtft:
 class Difference:
     """Add each decision as it was logged and as it is made now; then what its answer took."""
 
-    def __init__(self, fleet: Fleet, answer_tokens: int) -> None:
+    def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._answer_tokens = answer_tokens
         self._firsts: Counter[tuple[First | None, First | None]] = Counter()
         self._plans_changed = 0
-        self._priced = 0
-        self._assumed = 0
-        self._before_usd = 0.0
-        self._after_usd = 0.0
+        self._tokens: defaultdict[tuple[str, str], Tokens] = defaultdict(Tokens)
 
     def add(self, logged: Record, anew: Record) -> None:
         before, after = first_of(logged), first_of(anew)
@@ -78,24 +86,19 @@ class Difference:
         if before is not None and after is not None and before.deployment == after.deployment:
             self._plans_changed += _plan(logged) != _plan(anew)
 
-    def add_cost(
+    def add_tokens(
         self, before: First, after: First, prompt_tokens: int, completion_tokens: int | None
     ) -> None:
         """Of a request that both serve. Completion tokens are None where no answer was counted."""
-        assumed = completion_tokens is None
-        answer = self._answer_tokens if completion_tokens is None else completion_tokens
-        costs = [
-            self._fleet.cost_usd(first.provider, prompt_tokens, answer) for first in (before, after)
-        ]
-        if costs[0] is None or costs[1] is None:
-            return
-        self._priced += 1
-        self._assumed += assumed
-        self._before_usd += costs[0]
-        self._after_usd += costs[1]
+        tokens = self._tokens[before.provider, after.provider]
+        tokens.requests += 1
+        tokens.prompt += prompt_tokens
+        tokens.completion += completion_tokens or 0
+        tokens.uncounted += completion_tokens is None
 
-    def as_json(self, measured: MeasuredTtft) -> dict[str, Any]:
-        """Counts, US dollars and seconds; what cannot be told is None."""
+    def as_json(self, measured: MeasuredTtft, answer_tokens: float) -> dict[str, Any]:
+        """Counts, US dollars and seconds; what cannot be told is None. answer_tokens are taken for
+        each answer that was not counted."""
         requests = sum(self._firsts.values())
         moved = sum(n for (before, after), n in self._firsts.items() if _is_moved(before, after))
         return {
@@ -108,13 +111,7 @@ class Difference:
             "rules": self._by_rule(),
             "tiers": self._matrix(lambda first: first.tier or "none"),
             "providers": self._matrix(lambda first: first.provider),
-            "cost": {
-                "requests": self._priced,
-                "answer_tokens_assumed": self._assumed,
-                "answer_tokens": self._answer_tokens,
-                "before_usd": self._before_usd,
-                "after_usd": self._after_usd,
-            },
+            "cost": self._cost(answer_tokens),
             "ttft": self._ttft(measured),
         }
 
@@ -146,6 +143,24 @@ class Difference:
                 if left != right
             ],
         }
+
+    def _cost(self, answer_tokens: float) -> dict[str, Any]:
+        """Over requests that both serve, at providers that both have a price here."""
+        told = {"requests": 0, "answers_uncounted": 0, "answer_tokens": answer_tokens}
+        before_usd, after_usd = 0.0, 0.0
+        for pair, tokens in self._tokens.items():
+            completion = tokens.completion + tokens.uncounted * answer_tokens
+            before, after = (
+                self._fleet.cost_usd(provider, tokens.prompt, completion, tokens.requests)
+                for provider in pair
+            )
+            if before is None or after is None:
+                continue
+            told["requests"] += tokens.requests
+            told["answers_uncounted"] += tokens.uncounted
+            before_usd += before
+            after_usd += after
+        return told | {"before_usd": before_usd, "after_usd": after_usd}
 
     def _ttft(self, measured: MeasuredTtft) -> dict[str, Any]:
         """The mean over requests that both serve and of whose deployments something is known."""

@@ -27,10 +27,8 @@ _SURE = 4.0
 
 REWARDS = ("success", "ttft_s", "cost_usd")
 
-_Rewards = Mapping[str, float | None]
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One choice of the log, and what the other config makes of the same request and state."""
 
@@ -39,8 +37,8 @@ class Sample:
     propensity: float
     anew: Mapping[str, float]
     """Share of draws by deployment; what is short of 1 was refused."""
-    rewards: _Rewards | None = None
-    """By name; None for a reward that does not apply, and for all while the outcome is unknown."""
+    rewards: Mapping[str, float | None]
+    """By name; None where it does not apply."""
 
     @property
     def weight(self) -> float:
@@ -89,7 +87,7 @@ class Coverage:
 
 
 def evaluate(samples: Sequence[Sample], bounds: Bounds) -> dict[str, Any]:
-    """Estimates of every reward under the new choices, from samples whose outcome is known.
+    """Estimates of every reward under the new choices.
 
     `refused` says why there are none. Each estimate is value, low and high of its 95 % interval;
     `logged` is the mean of what was really chosen. Rewards that do not apply to a record (or to a
@@ -97,11 +95,10 @@ def evaluate(samples: Sequence[Sample], bounds: Bounds) -> dict[str, Any]:
     the share to which it applies, and their quotient is told. Plain and self-normalised weighting
     are then the same.
     """
-    known = [sample for sample in samples if sample.rewards is not None]
-    weights = [sample.weight for sample in known]
+    weights = [sample.weight for sample in samples]
     size = effective_sample_size(weights)
     told: dict[str, Any] = {
-        "records": len(known),
+        "records": len(samples),
         "effective_sample_size": size,
         "largest_weight": max(weights, default=0.0),
         "mean_weight": math.fsum(weights) / len(weights) if weights else None,
@@ -109,14 +106,14 @@ def evaluate(samples: Sequence[Sample], bounds: Bounds) -> dict[str, Any]:
         "refused": None,
         "rewards": {},
     }
-    if not known:
+    if not samples:
         told["refused"] = "the log has no choice of another config whose outcome is known"
         return told
-    coverage = _coverage(known, weights)
+    coverage = _coverage(samples, weights)
     told["coverage"] = coverage.as_json()
     told["refused"] = _too_little(coverage, size, bounds)
     if told["refused"] is None:
-        told["rewards"] = {name: _reward(known, weights, name, bounds) for name in REWARDS}
+        told["rewards"] = {name: _reward(samples, weights, name, bounds) for name in REWARDS}
     return told
 
 
@@ -170,7 +167,7 @@ def _too_little(coverage: Coverage, size: float, bounds: Bounds) -> str | None:
 def _reward(
     samples: Sequence[Sample], weights: Sequence[float], name: str, bounds: Bounds
 ) -> dict[str, Any]:
-    rewards = [(sample.rewards or {}).get(name) for sample in samples]
+    rewards = [sample.rewards[name] for sample in samples]
     own = [reward for reward in rewards if reward is not None]
     size = effective_sample_size(
         [weight for weight, reward in zip(weights, rewards, strict=True) if reward is not None]

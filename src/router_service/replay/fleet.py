@@ -18,9 +18,11 @@ class Fleet:
     def of_outline(cls, outline: bytes) -> Fleet:
         return cls({each["id"]: each for each in json.loads(outline)["providers"]})
 
-    def cost_usd(self, provider: str, prompt: int | None, completion: int | None) -> float | None:
-        """Of one answer; None for an unknown provider, or where it charges tokens nobody counted.
-        Token prices stand in place of the price of a request, as in the core."""
+    def cost_usd(
+        self, provider: str, prompt: float, completion: float, requests: int = 1
+    ) -> float | None:
+        """Of so many requests with these tokens in all; None for an unknown provider. Token prices
+        stand in place of the price of a request, as in the core."""
         if provider not in self.providers:
             return None
         price = self.providers[provider]["price"]
@@ -28,9 +30,7 @@ class Fleet:
             price[f"usd_per_1k_{kind}_tokens"] for kind in ("prompt", "completion")
         )
         if of_prompt <= 0 and of_completion <= 0:
-            return float(price["usd_per_request"])
-        if prompt is None or completion is None:
-            return None
+            return float(price["usd_per_request"]) * requests
         return float(of_prompt * prompt + of_completion * completion) / 1000
 
     def ttft_prior_s(self, provider: str) -> float | None:

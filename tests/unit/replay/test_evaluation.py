@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,15 +114,13 @@ def test_too_small_an_effective_sample_size_is_refused() -> None:
 
 def test_a_reward_known_of_too_few_is_refused_alone() -> None:
     made = samples(2_000, 0.5, {"a": 0.5, "b": 0.5})
-    for sample in made[50:]:
-        assert sample.rewards is not None
-        sample.rewards = {**sample.rewards, "ttft_s": None}
-    told = evaluate(made, Bounds())
+    blind = [replace(each, rewards={**each.rewards, "ttft_s": None}) for each in made[50:]]
+    told = evaluate(made[:50] + blind, Bounds())
     assert told["rewards"]["success"]["refused"] is None
     assert "known of too few" in told["rewards"]["ttft_s"]["refused"]
 
 
 def test_without_outcomes_nothing_is_estimated() -> None:
-    told = evaluate([Sample("a", 1.0, {"a": 1.0})], Bounds())
+    told = evaluate([], Bounds())
     assert told["records"] == 0
     assert "whose outcome is known" in told["refused"]

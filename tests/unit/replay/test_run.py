@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from router_service.replay import run as run_room
+from router_service.replay.evaluation import REWARDS
 from router_service.replay.fleet import Fleet
 from router_service.replay.identity import differences
-from router_service.replay.run import Options, Replay, seeds_of
+from router_service.replay.run import Options, Replay
+from router_service.replay.sampling import Ended, Sampling, seeds_of
 
 from .records import attempt, decided, decision, outcome, refusal
 
@@ -176,7 +177,7 @@ def test_versions_are_told_apart() -> None:
     assert told["same_config"]["decisions"] == told["difference"]["requests"] == 1
 
 
-def test_costs_go_by_the_tokens_of_the_outcome_else_by_a_stated_size() -> None:
+def test_costs_go_by_the_tokens_of_the_outcome_else_by_their_mean() -> None:
     records = [
         decided(1, table_version=OTHER),
         outcome(1, prompt_tokens=10, completion_tokens=100),
@@ -184,12 +185,16 @@ def test_costs_go_by_the_tokens_of_the_outcome_else_by_a_stated_size() -> None:
         outcome(2, attempts=[attempt(outcome="unavailable", ttft_s=None)]),
         decided(3, table_version=OTHER),
     ]
-    told = replayed(records, to("three"), Options(draws=4, answer_tokens=50))["difference"]["cost"]
-    of_known = (10 * 1.0 + 100 * 2.0) / 1_000
-    of_assumed = (3 * 1.0 + 50 * 2.0) / 1_000
+    told = replayed(records, to("three"))["difference"]["cost"]
     assert told["before_usd"] == 0.0
-    assert told["after_usd"] == pytest.approx(of_known + 2 * of_assumed)
-    assert (told["requests"], told["answer_tokens_assumed"], told["answer_tokens"]) == (3, 2, 50)
+    assert told["after_usd"] == pytest.approx((16 * 1.0 + 300 * 2.0) / 1_000)
+    assert (told["requests"], told["answers_uncounted"], told["answer_tokens"]) == (3, 2, 100)
+
+
+def test_a_log_that_counts_no_answer_goes_by_the_size_that_is_given() -> None:
+    records = [decided(1, table_version=OTHER), outcome(1), decided(2, table_version=OTHER)]
+    told = replayed(records, to("two"), Options(draws=4, answer_tokens=50))["difference"]["cost"]
+    assert (told["after_usd"], told["answer_tokens"]) == (pytest.approx(0.04), 50)
 
 
 def test_a_provider_this_config_does_not_know_has_no_cost() -> None:
@@ -217,23 +222,34 @@ def test_expected_ttft_is_what_was_measured_else_the_prior() -> None:
 # ── Estimates ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_rewards_are_those_of_the_first_attempt() -> None:
-    ways = {
-        "success": [attempt(ttft_s=0.5)],
-        "unavailable": [attempt(outcome="unavailable", ttft_s=None), attempt("two")],
-        "cancelled": [attempt(outcome="cancelled", ttft_s=0.2)],
-        "invalid_request": [attempt(outcome="invalid_request", ttft_s=None)],
-    }
-    records = []
-    for number, attempts in enumerate(ways.values()):
-        records += [decided(number, table_version=OTHER), outcome(number, attempts=attempts)]
-    run = Replay(Scripted(same), "t", FLEET, Options(draws=1))
-    run.add_all((record, json.dumps(record).encode()) for record in records)
-    rewards = [sample.rewards for sample in run.samples]
-    assert {"success": 1.0, "ttft_s": 0.5, "cost_usd": 0.0} in rewards
-    assert {"success": 0.0, "ttft_s": None, "cost_usd": 0.0} in rewards
-    assert {"success": None, "ttft_s": 0.2, "cost_usd": None} in rewards
-    assert {"success": None, "ttft_s": None, "cost_usd": 0.0} in rewards
+@pytest.mark.parametrize(
+    ("ended", "rewards"),
+    [
+        (Ended("success", "one", 0.5, 3, 9), (1.0, 0.5, 0.0)),
+        (Ended("success", "three", 0.5, 3, 9), (1.0, 0.5, 0.021)),
+        (Ended("success", "three", 0.5, 3, None), (1.0, 0.5, 0.203)),
+        (Ended("success", "gone", 0.5, 3, 9), (1.0, 0.5, None)),
+        (Ended("unavailable", "three", None, 3, 9), (0.0, None, 0.0)),
+        (Ended("cancelled", "three", 0.2, 3, 9), (None, 0.2, None)),
+        (Ended("invalid_request", "three", None, 3, None), (None, None, 0.0)),
+    ],
+)
+def test_rewards_are_those_of_the_first_attempt(
+    ended: Ended, rewards: tuple[float | None, ...]
+) -> None:
+    sampling = Sampling(Scripted(same), 1, 10)
+    record = decided(1, table_version=OTHER)
+    drawn = sampling.draw(record, json.dumps(record).encode())
+    assert drawn is not None
+    assert sampling.samples(FLEET, 100) == []
+    drawn.ended = ended
+    (sample,) = sampling.samples(FLEET, 100)
+    assert tuple(sample.rewards[name] for name in REWARDS) == pytest.approx(rewards)
+
+
+def test_the_report_of_a_route_caller_comes_after_an_end_without_attempts() -> None:
+    records = [decided(1, table_version=OTHER), outcome(1, attempts=[]), outcome(1)]
+    assert replayed(records, same)["estimates"]["records"] == 1
 
 
 def test_a_decision_without_an_outcome_is_no_record_for_an_estimate() -> None:
@@ -256,17 +272,15 @@ def test_draws_do_not_use_the_logged_seed_and_are_the_same_every_time() -> None:
     assert all(0 <= seed < 2**64 for seed in seeds_of("d-1", 8))
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_room, "MOST_WAITING", 10)
-    monkeypatch.setattr(run_room, "MOST_SAMPLES", 20)
-    run = Replay(Scripted(same), "t", FLEET, Options(draws=1))
+def test_memory_is_bounded() -> None:
+    run = Replay(Scripted(same), "t", FLEET, Options(draws=1), most_samples=20, most_waiting=10)
     records = [decided(number, table_version=OTHER) for number in range(200)]
     run.add_all((record, json.dumps(record).encode()) for record in records)
     for number in (0, 150, 199):
         ended = outcome(number, completion_tokens=9)
         run.add(ended, json.dumps(ended).encode())
-    assert len(run.samples) == 20
     told = run.as_json()
-    assert told["estimates"]["sampled"]
+    assert told["estimates"]["is_partial"]
+    assert told["estimates"]["records"] <= 1
     assert told["difference"]["cost"]["requests"] == 200
-    assert told["difference"]["cost"]["answer_tokens_assumed"] == 199
+    assert told["difference"]["cost"]["answers_uncounted"] == 199
