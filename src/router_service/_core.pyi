@@ -554,7 +554,8 @@ class Router:
 @final
 class Replayer:
     """Makes recorded decisions again with a table. It remembers figures over records: what a record
-    says nothing of stays as an earlier one had it."""
+    says nothing of stays as an earlier one had it, and where the record is of another table,
+    weighted shares take their turns by what is chosen here."""
 
     def __new__(cls, table: Table) -> Self: ...
     def replay(self, record: bytes) -> bytes:
@@ -563,7 +564,9 @@ class Replayer:
         Raises ValueError for what is not the record of a decision.
         """
     def draws(self, record: bytes, seeds: Sequence[int]) -> list[str | None]:
-        """The id of the first deployment for each seed; None where the request is refused.
+        """The id of the first deployment for each seed; None where the request is refused. An
+        experiment's arm is drawn with the seed too, as over all units. No turn of weighted shares
+        passes, so this comes before the record is replayed.
 
         Raises ValueError as replay does.
         """
