@@ -25,6 +25,8 @@ from router_service.replay.reward_model import MeanByAction
 _SURE = 4.0
 """So many standard errors are no chance."""
 
+_ROUNDING = 1e-9
+
 REWARDS = ("success", "ttft_s", "cost_usd")
 
 
@@ -47,7 +49,8 @@ class Sample:
     @property
     def refused(self) -> float:
         """Share of draws that found no deployment."""
-        return max(0.0, 1.0 - math.fsum(self.anew.values()))
+        short = 1.0 - math.fsum(self.anew.values())
+        return short if short > _ROUNDING else 0.0
 
 
 @dataclass(frozen=True, slots=True)
