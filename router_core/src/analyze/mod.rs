@@ -28,8 +28,8 @@ use traffic::{flows, traffic};
 pub use assumptions::{Assumptions, MOST_SAMPLES};
 pub use cost::{ExpectedReport, FallbackCost, WorstReport};
 pub use monte_carlo::{Estimate, ModelCheck, MonteCarloReport};
-pub use queueing::{Load, LoadReport, LossReport, QueueingReport};
 pub(crate) use plans::idle_choices;
+pub use queueing::{Load, LoadReport, LossReport, QueueingReport};
 pub use report::{
     BlastRadius, DomainReport, GraphReport, HopReport, LongestPathReport, ModelNode, ModelReport,
     PlaceKind, Point, Positions, ProviderNode, Report, SystemPoint, SystemReport, TerminalProvider,

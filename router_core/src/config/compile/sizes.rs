@@ -33,7 +33,7 @@ fn warn_of_hidden(draft: &mut Draft, places: &[Pointer]) {
                 "`{}` is never reached: the sizes before it cover every size that it does",
                 rule.size
             );
-            let found = Diagnostic::warning("unreachable-size", at, message);
+            let found = Diagnostic::warning("unreachable-size", at, message).about(&rule.size);
             draft.report.add(found.suggest("put it before those, or take it out"));
         }
     }

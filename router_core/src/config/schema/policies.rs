@@ -25,7 +25,8 @@ pub struct PoliciesEntry {
 #[schemars(deny_unknown_fields)]
 pub struct AcceptEntry {
     pub policy: PolicyName,
-    /// What the finding is about: a model, a capability, a pattern, a failure domain or a key.
+    /// What the finding is about: a model, a capability, a pattern, a size, a pool, a failure domain or
+    /// a key.
     pub at: String,
     /// Why, in a sentence.
     pub reason: String,
