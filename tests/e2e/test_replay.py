@@ -22,7 +22,18 @@ from .routers import InProcessRouter, in_process
 
 BATCHES, BATCH, WORKERS = 260, 40, 4
 CHATS = 120
-NAMES = ("alpha", "beta", "shared", "shared", "blend", "blend", "fast", "sized", "nobody-has-this")
+NAMES = (
+    "alpha",
+    "beta",
+    "shared",
+    "shared",
+    "blend",
+    "blend",
+    "fast",
+    "sized",
+    "tasks",
+    "nobody-has-this",
+)
 ILL = {"fourth", "fifth"}
 OUTCOMES = ("SUCCESS",) * 12 + ("UNAVAILABLE", "RATE_LIMITED", "SERVER_ERROR", "CANCELLED")
 """Of callers that went to one that is ill."""
@@ -41,9 +52,16 @@ def routing(fleet: FakeFleet, weight: float = 1.0) -> dict[str, Any]:
             "providers": [
                 {"provider": "second", "preferred_model": "beta", "weight": weight},
                 {"provider": "fourth", "preferred_model": "delta"},
-                {"provider": "sixth", "preferred_model": "zeta", "condition": "request_count < 5"},
+                {"provider": "sixth", "preferred_model": "zeta"},
             ],
-        }
+        },
+        "tasks": {
+            "strategy": "quality_based",
+            "providers": [
+                {"provider": "sixth", "preferred_model": "zeta", "condition": "request_count >= 1"},
+                {"provider": "second", "preferred_model": "beta"},
+            ],
+        },
     }
     document["capabilities"] = {
         "fast": {"preferred_models": ["delta", "epsilon"], "routing_strategy": "fastest_response"},
@@ -181,7 +199,7 @@ async def test_ten_thousand_live_decisions_replay_identically(
 def has_seen_all_of_it(decisions: list[dict[str, Any]]) -> None:
     """The proof is worth what went on: everything that decides has decided."""
     assert {"exact", "pool", "capability"} <= {each["rule"] for each in decisions}
-    assert {"weighted", "simple_shuffle", "fastest_response"} <= {
+    assert {"weighted", "simple_shuffle", "quality_based", "fastest_response"} <= {
         each["strategy"] for each in decisions
     }
     assert {"strategy", "affinity"} <= {each["basis"] for each in decisions}

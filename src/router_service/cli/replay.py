@@ -85,6 +85,8 @@ def replay(
     LOG is what the router wrote as decision log, with its rotated files in any order, or - for
     stdin.
     """
+    if Path("-") in logs and len(logs) > 1:
+        raise click.UsageError("give - alone, for stdin, or files")
     with reported(as_json=as_json):
         from router_service.replay.evaluation import Bounds
         from router_service.replay.log import Reading
@@ -124,9 +126,9 @@ def _read(logs: tuple[Path, ...], reading: Reading, run: Replay) -> None:
     """All records of all files. Raises OSError."""
     from router_service.replay.log import in_order
 
-    files = list(logs) if logs == (Path("-"),) else in_order(logs)
-    sizes = [file.stat().st_size for file in files if str(file) != "-"]
-    with _progress(sum(sizes)) as advance:
+    is_stdin = logs == (Path("-"),)
+    files = list(logs) if is_stdin else in_order(logs)
+    with _progress(0 if is_stdin else sum(file.stat().st_size for file in files)) as advance:
         for file in files:
             with opened(file) as log:
                 for record, line in reading.records(str(file), log):

@@ -251,6 +251,12 @@ def test_a_missing_file_and_a_broken_config_are_told(tmp_path: Path, same: Path)
     assert "did you mean" in broken.stderr or "models" in broken.stderr
 
 
+def test_stdin_stands_alone(tmp_path: Path) -> None:
+    result = replay(tmp_path / "d.jsonl", "-")
+    assert result.exit_code == 2
+    assert "give - alone" in result.stderr
+
+
 def test_help_teaches() -> None:
     shown = replay("--help").stdout
     assert "router-service replay decisions.jsonl* --config proposed.yaml" in shown
