@@ -45,7 +45,7 @@ pub const CYCLE: &str = "cycle";
 pub const DISABLED_MODEL: &str = "disabled-model";
 
 /// Every policy. The last ones are judged while the config is read.
-pub const POLICIES: [Policy; 15] = [
+pub const POLICIES: [Policy; 16] = [
     warning(
         FEW_CLOUD_ATTEMPTS,
         "Premium and standard models keep two attempts in the cloud, the first included, before they \
@@ -70,6 +70,7 @@ pub const POLICIES: [Policy; 15] = [
     ),
     warning("pattern-overlap", "No two patterns match the same name."),
     warning("unreachable-pattern", "No pattern is hidden behind the ones before it."),
+    warning("shadowed", "No pool is hidden behind what goes before it."),
     warning("unused-key", "Every key has an effect."),
     Policy {
         code: "unknown-key",

@@ -44,7 +44,8 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         share(draft, model, strategy, &members);
     } else if draft.known.capabilities.contains_key(name) {
         let message = format!("the capability `{name}` is matched first: this pool is never used");
-        draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
+        let found = Diagnostic::warning("shadowed", at, message).at_key().about(name);
+        draft.report.add(found.suggest("rename the pool, or take it out"));
     }
     let parameters = draft.parameters(entry.parameters.as_ref(), &at.key("parameters"));
     let delivery = draft.delivery(entry.delivery);
@@ -159,7 +160,8 @@ fn compile_redundancy(draft: &mut Draft, name: &str, entry: &RedundancyEntry, at
     }
     if draft.table.models.get(model).pool.is_some() {
         let message = format!("`load_balancing` has an entry for `{name}`, which is used instead");
-        draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
+        let found = Diagnostic::warning("shadowed", at, message).at_key().about(name);
+        draft.report.add(found.suggest("take one of the two out"));
         return;
     }
     let mut members = Vec::new();
