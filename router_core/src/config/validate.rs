@@ -146,7 +146,7 @@ impl<'a> Walker<'a> {
             if let Some(reason) = property.get("x-unused").and_then(Value::as_str) {
                 let message = format!("`{key}` has no effect: {reason}");
                 let found = Diagnostic::warning("unused-key", &place, message);
-                self.report.add(found.at_key().about(key));
+                self.report.add(found.at_key().about(key).suggest("take it out"));
             }
             self.visit(value, property, &place, declared);
         }
@@ -170,11 +170,12 @@ impl<'a> Walker<'a> {
             _ if schema.get("properties").is_none() => {}
             _ => {
                 let message = format!("nothing uses the key `{key}`");
-                let mut found = Diagnostic::warning("unused-key", at, message).at_key().about(key);
-                if let Some(name) = closest(key, declared_keys(schema)) {
-                    found = found.suggest(format!("did you mean `{name}`?"));
-                }
-                self.report.add(found);
+                let found = Diagnostic::warning("unused-key", at, message).at_key().about(key);
+                let fix = match closest(key, declared_keys(schema)) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => "take it out".to_owned(),
+                };
+                self.report.add(found.suggest(fix));
             }
         }
     }

@@ -44,7 +44,7 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         share(draft, model, strategy, &members);
     } else if draft.known.capabilities.contains_key(name) {
         let message = format!("the capability `{name}` is matched first: this pool is never used");
-        draft.report.add(shadowed(at, name, message));
+        draft.report.add(shadowed(at, name, message).suggest("rename the pool, or take it out"));
     }
     let parameters = draft.parameters(entry.parameters.as_ref(), &at.key("parameters"));
     let delivery = draft.delivery(entry.delivery);
@@ -159,7 +159,7 @@ fn compile_redundancy(draft: &mut Draft, name: &str, entry: &RedundancyEntry, at
     }
     if draft.table.models.get(model).pool.is_some() {
         let message = format!("`load_balancing` has an entry for `{name}`, which is used instead");
-        draft.report.add(shadowed(at, name, message));
+        draft.report.add(shadowed(at, name, message).suggest("take one of the two out"));
         return;
     }
     let mut members = Vec::new();
@@ -198,7 +198,8 @@ pub(super) fn warn_of_hidden(draft: &mut Draft) {
         let first = table.patterns.set.matches(name).iter().next()?;
         let pattern = &table.patterns.rules.get(first)?.pattern;
         let message = format!("the pattern `{pattern}` is matched first: this pool is never used");
-        Some(shadowed(&section().key(name), name, message))
+        let found = shadowed(&section().key(name), name, message);
+        Some(found.suggest("rename the pool, or take it out"))
     });
     let mut hidden: Vec<Diagnostic> = hidden.collect();
     hidden.sort_by(|one, other| one.pointer.cmp(&other.pointer));

@@ -21,7 +21,7 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         let message = "context and features are always checked before a call";
         let at = section.key("enable_pre_call_checks");
         let found = Diagnostic::warning("unused-key", &at, message);
-        draft.report.add(found.about("enable_pre_call_checks"));
+        draft.report.add(found.about("enable_pre_call_checks").suggest("take it out"));
     }
     let errors = &document.error_based_routing;
     let first = &document.first_request_routing;
