@@ -198,8 +198,7 @@ pub(super) fn warn_of_hidden(draft: &mut Draft) {
         let first = table.patterns.set.matches(name).iter().next()?;
         let pattern = &table.patterns.rules.get(first)?.pattern;
         let message = format!("the pattern `{pattern}` is matched first: this pool is never used");
-        let found = shadowed(&section().key(name), name, message);
-        Some(found.suggest("rename the pool, or take it out"))
+        Some(shadowed(&section().key(name), name, message))
     });
     let mut hidden: Vec<Diagnostic> = hidden.collect();
     hidden.sort_by(|one, other| one.pointer.cmp(&other.pointer));
