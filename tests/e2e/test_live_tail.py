@@ -162,24 +162,21 @@ async def test_what_was_missed_is_said(router: InProcessRouter) -> None:
     assert said.endswith(" decisions are missing here: they came faster than they were read\n")
 
 
-async def test_a_router_that_stops_is_told_and_fails(
-    fleet: FakeFleet, routing: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (signal.SIGTERM, "this router is stopping; watch another one, or this one later\n"),
+        (signal.SIGKILL, "no router answers at "),
+    ],
+)
+async def test_a_router_that_ends_is_told_and_fails(
+    routing: Path, tmp_path: Path, number: signal.Signals, told: str
 ) -> None:
     async with as_process(routing, tmp_path) as router, tail(router.grpc_target) as process:
-        router.process.terminate()
+        router.process.send_signal(number)
         code, shown, said = await rest(process)
     assert (code, shown) == (1, [])
-    assert said == "error: this router is stopping; watch another one, or this one later\n"
-
-
-async def test_a_router_that_is_killed_is_told_too(
-    fleet: FakeFleet, routing: Path, tmp_path: Path
-) -> None:
-    async with as_process(routing, tmp_path) as router, tail(router.grpc_target) as process:
-        router.process.kill()
-        code, shown, said = await rest(process)
-    assert (code, shown) == (1, [])
-    assert said.startswith(f"error: no router answers at {router.grpc_target}")
+    assert said.startswith(f"error: {told}")
 
 
 async def test_no_router_is_a_clear_failure() -> None:

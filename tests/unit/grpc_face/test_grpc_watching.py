@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import grpc.aio
@@ -13,37 +14,24 @@ from google.rpc import error_details_pb2
 
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
-from router_service.types import AttemptRecord, OutcomeClass
+from router_service.types import OutcomeClass
 from router_service.v1 import admin_pb2, admin_pb2_grpc, types_pb2
 
 from .conftest import FakeRequests, decision
-from .test_grpc_errors import unpacked
+from .test_grpc_errors import attempt, unpacked
 
 Code = grpc.StatusCode
 TRIED = (
-    AttemptRecord(
-        number=1,
-        kind="first",
-        model="m",
-        provider="ollama",
-        deployment="m@ollama",
-        upstream_model="m-up",
+    replace(
+        attempt(message="ollama answered 503: cannot take 'the secret prompt'"),
         outcome=OutcomeClass.UNAVAILABLE,
         status=503,
-        message="ollama answered 503: cannot take 'the secret prompt'",
-        ttft_s=None,
-        total_s=0.25,
     ),
-    AttemptRecord(
-        number=2,
+    replace(
+        attempt(2, message=None),
         kind="fallback",
-        model="n",
         provider="gone",
-        deployment="n@gone",
-        upstream_model="n",
         outcome=OutcomeClass.SUCCESS,
-        status=200,
-        message=None,
         ttft_s=0.125,
         total_s=0.5,
     ),
@@ -116,7 +104,7 @@ async def test_permits_addresses_and_servers_words_are_left_out(
         types_pb2.Provider(id="ollama_cloud"),
     ]
     assert len(seen.decision.candidates) == 0
-    assert [attempt.message for attempt in seen.attempts] == ["", ""]
+    assert [one.message for one in seen.attempts] == ["", ""]
     sent = seen.SerializeToString()
     for secret in (b"opaque-permit", b"11434", b"OLLAMA_API_KEY", b"secret prompt"):
         assert secret not in sent
