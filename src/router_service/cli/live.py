@@ -77,8 +77,8 @@ class Admin:
         )
         with self._answering():
             call = self.stub.WatchDecisions(request, metadata=self.metadata)
-            call.initial_metadata()
-            if call.done():
+            # A refusal may have metadata too, before it is known to be one.
+            if not any(key == "watching" for key, _ in call.initial_metadata()):
                 next(call)  # raises what the router said
             yield map(_watched, call)
 

@@ -119,7 +119,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     ) -> None:
         with self.requests.watch(watching.wanted(request)) as watcher:
             # So that a watcher knows from when on it sees everything.
-            await context.send_initial_metadata(())
+            await context.send_initial_metadata((("watching", "true"),))
             await unless_draining(
                 self._show_each(watcher, context),
                 self.requests.ready,
