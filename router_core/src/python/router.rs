@@ -80,10 +80,10 @@ impl PyRouter {
         now_us: u64,
         seed: u64,
     ) -> PyResult<Vec<u8>> {
-        let explained = guard(|| Ok(locked(&self.router).explain(&facts.0, now_us, seed)))?;
-        explained
-            .map(|decision| decision.explain().to_string().into_bytes())
-            .map_err(|error| refused(py, &error))
+        let explained = guard(|| Ok(locked(&self.router).explained(&facts.0, now_us, seed)))?;
+        let explained = explained.map_err(|error| refused(py, &error))?;
+        // The search decides many times over, on a router of its own.
+        guard(|| Ok(py.detach(|| explained.json().to_string().into_bytes())))
     }
 
     fn begin(
