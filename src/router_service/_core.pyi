@@ -458,9 +458,10 @@ class Router:
         self, facts: Sequence[Facts], now_us: int, seed: int
     ) -> list[Decision | Exception]: ...
     def explain(self, facts: Facts, now_us: int, seed: int) -> bytes:
-        """The decision with every candidate and what it was scored by, what each hop costs in quality,
-        and the nearest changes that would alter the choice, as JSON; reserves nothing. It decides up
-        to 200 times over, the first time alone with the lock held. Raises DecisionError."""
+        """The decision with every candidate and what it was scored by, what each hop costs in
+        quality, and the nearest changes that would alter the choice, as JSON; reserves nothing.
+        It decides up to 200 times over, without the GIL and without holding others up. Raises
+        DecisionError."""
     def begin(self, facts: Facts, now_us: int, seed: int, deadline_us: int) -> Walk:
         """Decide and start the walk; its first step is in Walk.step. Raises DecisionError."""
     def finish(self, walk: Walk, attempt: int, outcome: Outcome, now_us: int) -> Step:

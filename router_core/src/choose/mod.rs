@@ -24,9 +24,9 @@ use assign::{assign, Allocation, Assignment};
 use plan::Planner;
 use scene::Scene;
 
-pub use group::Group;
-pub use scene::Candidate;
-pub use witness::Witness;
+pub(crate) use group::Group;
+pub(crate) use scene::Candidate;
+pub(crate) use witness::Witness;
 
 /// One deployment of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,7 +134,7 @@ pub fn choose(
 }
 
 /// The same before a witness.
-pub fn choose_before(
+pub(crate) fn choose_before(
     witness: &mut impl Witness,
     table: &Table,
     view: &impl View,

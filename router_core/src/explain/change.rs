@@ -184,8 +184,9 @@ impl Change {
     }
 
     /// How far off it is, 1 being a whole of what is changed: of the provider's capacity, of the time
-    /// until now, of its limit on a first token, of a minute, of the prompt, of the weight. Another
-    /// request altogether counts as 1, another seed as the chance that it changes nothing.
+    /// until now, of its limit on a first token, of a minute, of the prompt, of the weight. A request of
+    /// another kind counts as 1, for another capability as 2, another seed as the chance that it
+    /// changes nothing.
     #[must_use]
     pub fn distance(&self, table: &Table, facts: &Facts, now_us: u64) -> f64 {
         let provider = |id| table.provider_of(id);
@@ -206,7 +207,8 @@ impl Change {
                 f64::from(*tokens) / f64::from(facts.prompt_tokens.max(LEAST_PROMPT))
             }
             Self::Weight { was, weight, .. } => (weight - was) / was.max(LEAST_WEIGHT),
-            Self::Seed { chance, .. } => 1.0 - chance,
+            Self::Seed { chance, .. } => tidy(1.0 - chance),
+            Self::Capability { .. } => 2.0,
             _ => 1.0,
         }
     }
@@ -232,7 +234,8 @@ impl Change {
             }
             Self::Silent { deployment, for_us } => {
                 let waited_s = *for_us as f64 / 1e6;
-                format!("{}: a request under way waits {waited_s:.1} s for a token", id(deployment))
+                let thing = if facts.stream { "a token" } else { "its answer" };
+                format!("{}: a request under way waits {waited_s:.1} s for {thing}", id(deployment))
             }
             Self::CooldownEnds { deployment, until_us } => {
                 format!("{}: its cooldown ends ({})", id(deployment), when(*until_us))

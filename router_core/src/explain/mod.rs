@@ -6,6 +6,7 @@ mod change;
 mod quality;
 mod search;
 mod terms;
+mod words;
 
 use serde_json::{json, Value};
 
@@ -40,7 +41,7 @@ impl Explained {
         }
         // Candidates are the plan and then what was left out, which was scored by nothing.
         for (hop, entry) in choice.plan.iter().zip(entries(&mut explained, "candidates")) {
-            extend(entry, json!({ "terms": self.scores.json(hop.deployment) }));
+            extend(entry, json!({ "terms": self.scores.json(&self.decision, hop) }));
         }
         extend(&mut explained, self.nearest());
         explained

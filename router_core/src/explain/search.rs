@@ -110,7 +110,7 @@ impl<'e> Search<'e> {
     /// Another seed, where chance had a part in the choice itself.
     fn chance(&mut self) {
         let decision = &self.explained.decision;
-        let chance = 1.0 - decision.choice.propensity;
+        let chance = tidy(1.0 - decision.choice.propensity);
         if chance <= 0.0 || decision.choice.assignment.is_some() {
             return;
         }

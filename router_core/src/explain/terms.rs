@@ -3,9 +3,11 @@
 
 use serde_json::{json, Map, Value};
 
-use crate::choose::{Candidate, Group, Witness};
+use crate::choose::{Candidate, Group, Hop, Witness};
+use crate::decision::Decision;
 use crate::eligibility::Subject;
-use crate::strategy::{Basis, Class, Drawn, Entry, Strategy};
+use crate::resolve::Rule;
+use crate::strategy::{Basis, Drawn, Entry, Strategy, WeightFactors};
 use crate::table::{DeploymentId, Table};
 use crate::view::ShareGroup;
 
@@ -57,8 +59,9 @@ pub struct Compared {
     pub entry: Entry,
     source: Source,
     samples: u32,
-    /// Why the first of its group stands before it.
-    behind: Option<String>,
+    factors: WeightFactors,
+    /// The first of its group, and why it stands before this one.
+    behind: Option<(DeploymentId, String)>,
 }
 
 /// The terms of every candidate, noted while one decision is made.
@@ -123,6 +126,7 @@ impl Witness for Scores {
             entry: entry.clone(),
             source,
             samples,
+            factors: group.parameters.weight_factors,
             behind: None,
         };
         let terms = Terms { compared: Some(compared), load: entry.load, ..self.standing(subject) };
@@ -138,7 +142,8 @@ impl Witness for Scores {
                 compared.source = Source::Slowest;
             }
             compared.entry = entry.clone();
-            compared.behind = (place > 0).then(|| behind(entry, first, compared.strategy, drawn));
+            let behind = || (first.deployment, behind(entry, first, compared.strategy, drawn));
+            compared.behind = (place > 0).then(behind);
         }
     }
 
@@ -149,36 +154,53 @@ impl Witness for Scores {
 }
 
 impl Scores {
-    /// As `route --json` has them.
+    /// The terms of a hop of the plan, as `route --json` has them.
     #[must_use]
-    pub fn json(&self, id: DeploymentId) -> Value {
-        let Some(terms) = self.of(id) else { return Value::Null };
+    pub fn json(&self, decision: &Decision, hop: &Hop) -> Value {
+        let Some(terms) = self.of(hop.deployment) else { return Value::Null };
         let mut object = Map::new();
         if let Some(compared) = &terms.compared {
             self.put_compared(&mut object, compared);
         }
-        object.insert("load".to_owned(), json!(terms.load));
-        object.insert("in_flight".to_owned(), json!(terms.in_flight));
-        object.insert("capacity".to_owned(), json!(terms.capacity));
+        put(&mut object, "load", json!(terms.load));
+        put(&mut object, "in_flight", json!(terms.in_flight));
+        put(&mut object, "capacity", json!(terms.capacity));
+        let choice = &decision.choice;
+        let by_member = choice.rule == Rule::Capability && !choice.strategy.compares_deployments();
+        if by_member && hop.score.is_some() {
+            put(&mut object, "strategy", json!(choice.strategy.as_str()));
+            put(&mut object, "formula", json!(choice.strategy.formula()));
+        }
+        put(&mut object, "behind", json!(self.behind(decision, hop, by_member)));
         Value::Object(object)
+    }
+
+    /// What stands before it and why; `None` for the first, and for the first of a fallback.
+    fn behind(&self, decision: &Decision, hop: &Hop, by_member: bool) -> Option<String> {
+        let id = |id: DeploymentId| &decision.table.deployments.get(id).id;
+        let known = self.compared(hop.deployment).and_then(|compared| compared.behind.as_ref());
+        if let Some((first, why)) = known {
+            return Some(format!("behind {}: {why}", id(*first)));
+        }
+        let first = decision.chosen().filter(|first| *first != hop.deployment)?;
+        let strategy = decision.choice.strategy.as_str();
+        (by_member && hop.score.is_some() && !hop.full)
+            .then(|| format!("behind {}: {strategy} orders the members so", id(first)))
     }
 
     fn put_compared(&self, object: &mut Map<String, Value>, compared: &Compared) {
         let Compared { strategy, entry, .. } = compared;
-        let mut put = |name: &str, value: Value| _ = object.insert(name.to_owned(), value);
+        let mut put = |name: &str, value: Value| put(object, name, value);
         put("strategy", json!(strategy.as_str()));
-        put("formula", json!(strategy.formula()));
-        put(
-            "weight",
-            json!({ "wanted": compared.wanted, "left": compared.left, "used": entry.weight }),
-        );
+        put("formula", json!(compared.formula()));
+        let (wanted, left, used) = (compared.wanted, compared.left, entry.weight);
+        put("weight", json!({ "wanted": wanted, "left": left, "used": used }));
         if strategy.keeps_shares() {
             put("credit", json!(entry.credit));
         }
         if strategy.goes_by_times() {
             let of = if self.stream { "first_token" } else { "whole_answer" };
-            let source = compared.source.as_str();
-            let samples = compared.samples;
+            let (source, samples) = (compared.source.as_str(), compared.samples);
             put(
                 "latency",
                 json!({ "us": entry.latency_us, "of": of, "source": source, "samples": samples }),
@@ -193,7 +215,23 @@ impl Scores {
             put("cost_usd", json!(entry.cost_usd));
         }
         put("set_back", json!(entry.class.words()));
-        put("behind", json!(compared.behind));
+    }
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
+    object.insert(name.to_owned(), value);
+}
+
+impl Compared {
+    fn formula(&self) -> String {
+        let WeightFactors { latency, success_rate, cost } = self.factors;
+        match self.strategy {
+            Strategy::UsageBased => format!(
+                "{latency} × (1 - latency / largest) + {success_rate} × success rate + {cost} × (1 - \
+                 cost / largest)"
+            ),
+            other => other.formula().to_owned(),
+        }
     }
 }
 
@@ -201,101 +239,14 @@ impl Scores {
 fn behind(entry: &Entry, first: &Entry, strategy: Strategy, drawn: Drawn) -> String {
     match drawn.basis {
         Basis::Exploration => {
-            "a small share of traffic goes to the first to measure or load it".to_owned()
+            "a small share of traffic goes there to measure or load it".to_owned()
         }
-        Basis::Affinity if entry.class == first.class => {
-            "the session keeps to the first, and both may serve it".to_owned()
-        }
+        Basis::Affinity if entry.class == first.class => "the session keeps to that one".to_owned(),
         _ if entry.class.key() > first.class.key() => entry.class.against(first.class),
         _ if strategy == Strategy::SimpleShuffle => "the draw by weights came out so".to_owned(),
         _ if entry.score < first.score => {
-            format!("its score is {:.4}, that of the first {:.4}", entry.score, first.score)
+            format!("a score of {:.4} against {:.4}", entry.score, first.score)
         }
-        _ => "scored as well as the first; the order given, or chance, decided".to_owned(),
-    }
-}
-
-impl Class {
-    /// What sets it back, if anything does.
-    #[must_use]
-    pub fn words(self) -> Vec<String> {
-        let words = [
-            (self.full, "full".to_owned()),
-            (self.stalled, "stalled".to_owned()),
-            (self.overflowing, "overflowing".to_owned()),
-            (self.priority > 0, format!("priority {}", self.priority)),
-            (self.spare, "spare".to_owned()),
-            (self.rank > 0, format!("rank {}", self.rank)),
-            (self.cold, "cold".to_owned()),
-            (self.preference > 0, "not preferred".to_owned()),
-        ];
-        words.into_iter().filter(|(set, _)| *set).map(|(_, word)| word).collect()
-    }
-
-    /// The first difference that puts it behind another class.
-    #[must_use]
-    pub fn against(self, first: Self) -> String {
-        let differences = [
-            (self.full > first.full, "no slot is free there now".to_owned()),
-            (
-                self.stalled > first.stalled,
-                "it has been silent for far longer than usual, with requests waiting".to_owned(),
-            ),
-            (
-                self.overflowing > first.overflowing,
-                "the local members are saturated and it is no cloud member to go to".to_owned(),
-            ),
-            (
-                self.priority > first.priority,
-                format!("priority {} comes after all of {}", self.priority, first.priority),
-            ),
-            (
-                self.spare > first.spare,
-                "its weight is 0: it is used where nothing else can be".to_owned(),
-            ),
-            (
-                self.rank > first.rank,
-                format!(
-                    "conditions or the nature of the request rank it {}, the first {}",
-                    self.rank, first.rank
-                ),
-            ),
-            (self.cold > first.cold, "its model is not loaded".to_owned()),
-            (
-                self.preference > first.preference,
-                "the request's metadata prefer the provider of the first".to_owned(),
-            ),
-        ];
-        let first = differences.into_iter().find(|(holds, _)| *holds);
-        first.map(|(_, words)| words).unwrap_or_default()
-    }
-}
-
-impl Strategy {
-    /// Whether expected times are part of its score.
-    #[must_use]
-    pub fn goes_by_times(self) -> bool {
-        self.measures() || self == Self::AdaptiveWeighted
-    }
-
-    /// What its score is made of, in the names of the terms.
-    #[must_use]
-    pub fn formula(self) -> &'static str {
-        match self {
-            Self::Direct | Self::ComplexityBased | Self::ContextBased => {
-                "place in the order given; deployments of one model by weight"
-            }
-            Self::RoundRobin => "requests owed, each in turn",
-            Self::Weighted => "requests owed by the wanted shares",
-            Self::SimpleShuffle => "share of the weights, and drawn by it",
-            Self::LeastLoaded => "reliability / (1 + load)",
-            Self::UsageBased => "latency, success rate and cost, weighed and scaled to the largest",
-            Self::FastestResponse => {
-                "smallest wait / reliability × (1 + load)², divided by its own"
-            }
-            Self::MostCapacity => "reliability × (1 - load)",
-            Self::QualityBased => "requests owed by the wanted shares, a third for each rank",
-            Self::AdaptiveWeighted => "requests owed by the wanted shares × measured health",
-        }
+        _ => "scored as well; the order given, or chance, decided".to_owned(),
     }
 }

@@ -50,9 +50,10 @@ impl State {
     pub fn suppose_silent(&mut self, at: Slots, stream: bool, since_us: u64) {
         let Some(state) = self.deployments.get_mut(at.deployment) else { return };
         let figures = &mut state.figures;
-        let waiting = match stream {
-            true => &mut figures.waiting.stream_since_us,
-            false => &mut figures.waiting.whole_since_us,
+        let waiting = if stream {
+            &mut figures.waiting.stream_since_us
+        } else {
+            &mut figures.waiting.whole_since_us
         };
         *waiting = match *waiting {
             0 => since_us,

@@ -62,7 +62,7 @@ fn loads_are_told_with_slots_and_a_full_one_says_so() {
     assert_eq!((&a["load"], &a["in_flight"], &a["capacity"]), (&json!(1.0), &json!(4), &json!(4)));
     assert_eq!((&b["load"], &b["reliability"]), (&json!(0.25), &json!(1.0)));
     assert_eq!(a["set_back"], json!(["full"]));
-    assert_eq!(a["behind"], "no slot is free there now");
+    assert_eq!(a["behind"], "behind y@b: it has no free slot now");
     assert_eq!(b["behind"], Value::Null);
 }
 
@@ -81,5 +81,5 @@ fn times_are_told_with_where_they_come_from() {
         b["latency"],
         json!({ "us": 3_000_000.0, "of": "whole_answer", "source": "prior", "samples": 0 })
     );
-    assert_eq!(b["behind"], "its score is 0.3000, that of the first 1.0000");
+    assert_eq!(b["behind"], "behind x@a: a score of 0.3000 against 1.0000");
 }

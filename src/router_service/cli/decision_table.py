@@ -5,7 +5,7 @@ The fields are those of `route --json`; this room only lays them out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console
@@ -20,10 +20,18 @@ _SUMMARY = (
     ("prompt_tokens", "prompt tokens"),
     ("table_version", "table version"),
 )
+_WAITS = {"first_token": "first token", "whole_answer": "whole answer"}
+_SOURCES = {
+    "measured": "measured {samples} times",
+    "prior": "prior",
+    "waiting": "age of a request that waits",
+    "slowest_measured": "as the slowest measured",
+}
 
 
 def print_decision(decision: dict[str, Any], console: Console | None = None) -> None:
-    """Print what was chosen, why, the plan with parameter changes, and every candidate."""
+    """Print what was chosen, why, the plan with what each hop costs in quality, every candidate
+    with what it was scored by, and what would alter the choice."""
     console = console or Console()
     console.print(
         f"[bold]{escape(decision['model'])}[/] on [bold]{escape(decision['provider'])}[/]"
@@ -31,6 +39,8 @@ def print_decision(decision: dict[str, Any], console: Console | None = None) -> 
     console.print(_summary(decision))
     console.print(_plan(decision["plan"]))
     console.print(_candidates(decision["candidates"]))
+    for line in (*_formulas(decision["candidates"]), *_nearest(decision)):
+        console.print(line, highlight=False)
     for note in decision.get("notes") or ():
         console.print(f"note: {escape(str(note))}")
 
@@ -44,26 +54,72 @@ def _summary(decision: dict[str, Any]) -> Table:
 
 
 def _plan(hops: Iterable[dict[str, Any]]) -> Table:
-    table = _headed("Plan", "#", "model", "provider", "parameters")
+    table = _headed("Plan", "#", "model", "provider", "quality against the first")
     for number, hop in enumerate(hops, start=1):
-        change = hop.get("param_change_pct")
-        shown = "" if number == 1 else "unknown" if change is None else f"{change:+.0f} %"
-        table.add_row(str(number), escape(hop["model"]), escape(hop["provider"]), shown)
+        quality = "" if number == 1 else escape(hop.get("quality") or "")
+        table.add_row(str(number), escape(hop["model"]), escape(hop["provider"]), quality)
     return table
 
 
 def _candidates(candidates: Iterable[dict[str, Any]]) -> Table:
-    table = _headed("Candidates", "model", "provider", "eligible", "score", "reason")
+    table = _headed("Candidates", "model", "provider", "eligible", "score", "scored by", "reason")
     for item in candidates:
-        score = item.get("score")
+        score, terms = item.get("score"), item.get("terms") or {}
+        reasons = filter(None, (item.get("reason"), terms.get("behind")))
         table.add_row(
             escape(item["model"]),
             escape(item["provider"]),
             "yes" if item["eligible"] else "no",
             "" if score is None else f"{score:.4g}",
-            escape(item.get("reason") or ""),
+            "" if score is None else ", ".join(_terms(terms)),
+            escape("; ".join(reasons)),
         )
     return table
+
+
+def _terms(terms: dict[str, Any]) -> Iterator[str]:
+    """What a strategy went by; there is less of it where nothing was compared."""
+    if weight := terms.get("weight"):
+        wanted, used = weight["wanted"], weight["used"]
+        yield f"weight {wanted:.3g}" + ("" if wanted == used else f", now {used:.3g}")
+    if (credit := terms.get("credit")) is not None:
+        yield f"owed {credit:+.2f}"
+    if "load" in terms:
+        yield f"{terms['in_flight']} of {terms['capacity']} slots, load {terms['load']:.0%}"
+    if latency := terms.get("latency"):
+        source = _SOURCES[latency["source"]].format(**latency)
+        yield f"{_WAITS[latency['of']]} {latency['us'] / 1000:,.0f} ms ({source})"
+    for name, label in (("success_rate", "success"), ("reliability", "reliability")):
+        if (share := terms.get(name)) is not None:
+            yield f"{label} {share:.1%}"
+    if (cost := terms.get("cost_usd")) is not None:
+        yield f"{cost:.4g} USD"
+    yield from terms.get("set_back") or ()
+
+
+def _formulas(candidates: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """What the scores are made of, once for each strategy."""
+    scored = (item["terms"] for item in candidates if item.get("score") is not None)
+    formulas = {
+        terms["strategy"]: terms["formula"] for terms in scored if terms and "formula" in terms
+    }
+    for strategy, formula in formulas.items():
+        yield f"[dim]score by {strategy}: {escape(formula)}[/]"
+
+
+def _nearest(decision: dict[str, Any]) -> Iterator[str]:
+    changes = decision.get("nearest_changes")
+    if changes is None:
+        return
+    yield ""
+    if changes:
+        yield "[bold]Nearest changes[/] that would put another first, each alone, all else equal:"
+        yield from (f"  {escape(change['text'])}" for change in changes)
+    else:
+        yield "[bold]Nothing that was tried would put another first[/], each alone and as far as:"
+        yield from (f"  {escape(text)}" for text in decision["changes_without_effect"])
+    if not decision["search_complete"]:
+        yield f"  after {decision['reruns']} decisions made again, not everything was tried"
 
 
 def _headed(title: str, *columns: str) -> Table:

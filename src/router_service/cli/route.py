@@ -1,6 +1,7 @@
 """`route`: explains a decision without carrying it out, by the same code as live traffic.
 
-Without a state file the fleet counts as idle and healthy, and the same seed gives the same answer.
+On a config, the fleet counts as idle and healthy without a state file, and the same seed gives the
+same answer. With --address a running router says what it would do now.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router_service.cli.failures import reported
+from router_service.cli.router_option import router_in_place_option
 from router_service.cli.routing_option import routing_option
 from router_service.errors import InvalidRequest
 from router_service.serving.attributes import attributes_from_headers
@@ -32,11 +34,15 @@ Examples:
   router-service route --model chat --header x-priority=high --stream --json
   router-service route --header x-capability=analytical --prompt-file report.txt
   cat report.txt | router-service route --model analytical --prompt-file -
+  router-service route --model chat --address 127.0.0.1:50051
 """
+_OF_A_CONFIG = {"routing": "--config", "state": "--state", "seed": "--seed"}
+"""What a running router has of its own."""
 
 
 @click.command(epilog=_EXAMPLES)
 @routing_option
+@router_in_place_option
 @click.option("--model", default="", help="Model, capability or pool asked for.")
 @click.option("--prompt", help="The prompt; - reads it from stdin.")
 @click.option(
@@ -58,8 +64,12 @@ Examples:
     help="Seed for ties and shares.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+@click.pass_context
 def route(
+    context: click.Context,
     routing: Path | None,
+    address: str | None,
+    api_key_env: str,
     model: str,
     prompt: str | None,
     prompt_file: Path | None,
@@ -70,31 +80,66 @@ def route(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Show where a request would go and why: rule, strategy, plan, every candidate."""
+    """Show where a request would go and why.
+
+    That is: rule and strategy, the plan and what each hop costs in quality, every candidate with
+    what it was scored by, and the nearest changes that would alter the choice.
+    """
     named = _header_map(headers)
     if not model and not named.get("x-capability"):
         raise click.UsageError("name a --model, or a capability by --header x-capability=NAME")
     if prompt is not None and prompt_file is not None:
         raise click.UsageError("give --prompt or --prompt-file, not both")
+    if address is not None:
+        _refuse_beside_a_router(context)
     with reported(as_json=as_json):
-        query = RouteQuery(
-            face="cli",
-            model=model,
-            attributes=attributes_from_headers(named),
-            headers=named,
-            principal="cli",
-            request_id="cli",
-            prompt=_prompt_text(prompt, prompt_file),
-            max_tokens=max_tokens,
-            stream=stream,
-        )
-        decision = _explain(routing, query, state, seed)
+        text = _prompt_text(prompt, prompt_file)
+        if address is not None:
+            from router_service.cli import live
+
+            decision = live.explain(
+                address,
+                api_key_env,
+                named,
+                model=model,
+                prompt=text,
+                max_tokens=max_tokens,
+                stream=stream,
+            )
+        else:
+            query = _query(model, named, text, max_tokens, stream=stream)
+            decision = _explain(routing, query, state, seed)
         if as_json:
             click.echo(json.dumps(decision, indent=2, ensure_ascii=False))
         else:
             from router_service.cli.decision_table import print_decision
 
             print_decision(decision)
+
+
+def _refuse_beside_a_router(context: click.Context) -> None:
+    for name, option in _OF_A_CONFIG.items():
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"give --address or {option}, not both: a running router has its own config, "
+                "state and seeds"
+            )
+
+
+def _query(
+    model: str, headers: dict[str, str], prompt: str, max_tokens: int | None, *, stream: bool
+) -> RouteQuery:
+    return RouteQuery(
+        face="cli",
+        model=model,
+        attributes=attributes_from_headers(headers),
+        headers=headers,
+        principal="cli",
+        request_id="cli",
+        prompt=prompt,
+        max_tokens=max_tokens,
+        stream=stream,
+    )
 
 
 def _explain(

@@ -17,15 +17,13 @@ def response(decision: types_pb2.Decision, document: Document) -> router_pb2.Exp
     return router_pb2.ExplainResponse(
         decision=decision,
         explanation_json=json.dumps(document, ensure_ascii=False).encode("utf-8"),
-        nearest_changes=[types_pb2.NearestChange(**change) for change in _changes(document)],
+        nearest_changes=[
+            types_pb2.NearestChange(**change) for change in document.get("nearest_changes", ())
+        ],
         changes_without_effect=document.get("changes_without_effect"),
         reruns=document.get("reruns"),
-        search_complete=document.get("search_complete"),
+        search_complete=document.get("search_complete", False),
     )
-
-
-def _changes(document: Document) -> list[dict[str, Any]]:
-    return [dict(change) for change in document.get("nearest_changes", ())]
 
 
 def candidate(seen: Document) -> types_pb2.Candidate:
