@@ -14,6 +14,7 @@ use criterion::{
 use router_core::config::compile;
 use router_core::facts::Facts;
 use router_core::outcome::{Outcome, OutcomeClass};
+use router_core::record::Entry;
 use router_core::router::{Journey, Router};
 use router_core::table::Table;
 use router_core::tokens;
@@ -189,6 +190,31 @@ fn count_tokens(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The same as decisions above, with a record of each handed to the log; and making a line of one.
+fn record(criterion: &mut Criterion) {
+    let reference = Arc::new(compile(REFERENCE.as_bytes()).expect("the reference config compiles"));
+    let many = Arc::new(compile_many("least_loaded"));
+    let mut group = criterion.benchmark_group("recorded");
+    for (name, table, model) in
+        [("exact", &reference, "llama3.1:latest"), ("1000_deployments", &many, "fleet")]
+    {
+        let facts = asking(model, 200);
+        let mut router = Router::new(table.clone(), "bench".to_owned());
+        router.record(true);
+        let mut now = START_US;
+        let mut recorded = || {
+            now += GAP_US;
+            serve(&mut router, black_box(&facts), now);
+            router.take_records()
+        };
+        let (entries, _) = recorded();
+        group.bench_function(name, |bencher| bencher.iter(&mut recorded));
+        let line = || entries.iter().map(Entry::line).collect::<Vec<_>>();
+        group.bench_function(format!("line/{name}"), |bencher| bencher.iter(line));
+    }
+    group.finish();
+}
+
 /// The beginning of as much prose as is needed for so many tokens.
 fn text_of(length: u32) -> String {
     let mut text = PROSE.repeat(length as usize / PROSE_TOKENS_AT_LEAST + 1);
@@ -211,6 +237,7 @@ criterion_group!(
     decide_on_reference,
     decide_on_many,
     update_state,
+    record,
     count_tokens,
     compile_reference
 );

@@ -531,8 +531,9 @@ class Router:
     def record(self, open: bool) -> None:
         """Whether decisions and reports are kept for take_records from now on."""
     def take_records(self) -> tuple[list[str], int]:
-        """What was decided and reported since the last call as JSON lines (docs/decision-log.md), and
-        how many records were lost after them. The lines are made without the GIL."""
+        """What was decided and reported since the last call, as JSON lines
+        (docs/decision-log.md), and how many records were lost after them. The lines are made
+        without the GIL."""
     def snapshot(self) -> bytes:
         """State as versioned JSON."""
     def restore(self, snapshot: bytes) -> list[str]:

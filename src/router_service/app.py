@@ -26,6 +26,7 @@ from router_service.faces.http.request import HttpLimits
 from router_service.faces.http.server import start_http
 from router_service.observe.access_log import AccessLog, open_access_log
 from router_service.observe.batch import Batch
+from router_service.observe.decision_log import DecisionLog, open_decision_log
 from router_service.observe.key_alerts import KeyAlerts
 from router_service.observe.logs import setup_logging
 from router_service.observe.metrics import Metrics
@@ -66,6 +67,7 @@ class Service:
     grpc_port: int
     http_port: int
     access_log: AccessLog | None
+    decision_log: DecisionLog | None
 
 
 async def serve(config: ServiceConfig, loaded: Loaded, load: Load) -> int:
@@ -120,6 +122,9 @@ async def running(config: ServiceConfig, loaded: Loaded, load: Load) -> AsyncIte
         access_log = open_access_log(config.logging.access_log)
         if access_log is not None:
             stack.callback(access_log.close)
+        decision_log = _decision_log(router, config)
+        if decision_log is not None:
+            stack.callback(decision_log.close)
         admission = _admission(config)
         registry = CollectorRegistry()
         batch = Batch(registry)
@@ -129,9 +134,10 @@ async def running(config: ServiceConfig, loaded: Loaded, load: Load) -> AsyncIte
             status=lambda: json.loads(router.status(now_us())),
             lanes=lambda: {work.value: lane for work, lane in admission.lanes.items()},
             dropped_lines=lambda: access_log.dropped if access_log else 0,
+            lost_records=lambda: decision_log.lost if decision_log else 0,
             tasks=lambda: len(asyncio.all_tasks()),
         )
-        written = [access_log] if access_log else []
+        written = [log for log in (access_log, decision_log) if log is not None]
         batch.feed(Observers(metrics, KeyAlerts(), *written))
         orchestrator = Orchestrator(
             router=router,
@@ -142,6 +148,7 @@ async def running(config: ServiceConfig, loaded: Loaded, load: Load) -> AsyncIte
             instance=instance,
             forward_headers=config.forward_headers,
             stream_timeout_s=config.limits.stream_timeout_s,
+            keep_bodies=decision_log is not None and config.decision_log.prompts,
         )
         operations = _operations(router, upstreams, connect, loaded, load, config)
         for work in _background(router, upstreams, operations, config):
@@ -152,7 +159,12 @@ async def running(config: ServiceConfig, loaded: Loaded, load: Load) -> AsyncIte
         stack.push_async_callback(operations.stop)
         # Half of the time to wait for a slot, so that who gets one still has the other half.
         stack.callback(admission.drain, config.limits.drain_timeout_s / 2)
-        yield Service(orchestrator, operations, router, admission, *ports, access_log)
+        yield Service(orchestrator, operations, router, admission, *ports, access_log, decision_log)
+
+
+def _decision_log(router: Router, config: ServiceConfig) -> DecisionLog | None:
+    wanted = config.decision_log
+    return open_decision_log(router, wanted.file, max_bytes=wanted.max_bytes, keep=wanted.keep)
 
 
 def _operations(
@@ -311,8 +323,9 @@ def _on_signals(stop: asyncio.Event, service: Service, reloads: asyncio.TaskGrou
         loop.add_signal_handler(number, first_signal)
 
     def hang_up() -> None:
-        if service.access_log is not None:
-            service.access_log.reopen()
+        for log in (service.access_log, service.decision_log):
+            if log is not None:
+                log.reopen()
         reloads.create_task(service.operations.reload_on_signal())
 
     loop.add_signal_handler(signal.SIGHUP, hang_up)

@@ -21,8 +21,8 @@ from router_service._core import (
     Model,  # a public model
     Outcome,  # what one attempt taught us
     Provider,  # one server, as connectors need it
-    Router,  # a table and the live state
     Replayer,  # makes recorded decisions again
+    Router,  # a table and the live state
     Simulation,  # a scenario on a table, in virtual time
     Skip,  # a deployment left out of a plan, and why
     Step,  # what a walk does next
@@ -48,8 +48,8 @@ __all__ = [
     "Model",
     "Outcome",
     "Provider",
-    "Router",
     "Replayer",
+    "Router",
     "Simulation",
     "Skip",
     "Step",

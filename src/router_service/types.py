@@ -300,6 +300,8 @@ class RequestRecord:
     """The decision's first choice; a Route call has no attempts to tell it by."""
     ended_at: float = 0.0
     """Seconds since the epoch."""
+    body: bytes | None = None
+    """What the caller sent, where it is to be kept."""
 
 
 class Observer(Protocol):

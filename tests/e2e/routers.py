@@ -232,6 +232,7 @@ def service_settings(log: Path, settings: Mapping[str, Any] | None) -> dict[str,
         "grpc": {"port": 0},
         "http": {"port": 0},
         "logging": {"access_log": str(log), "level": "info"},
+        "decision_log": {"file": str(log.with_name("decisions.jsonl"))},
     }
     given = dict(settings or {})
     return given | {name: section | given.get(name, {}) for name, section in own.items()}

@@ -86,7 +86,7 @@ def test_every_error_is_reported_with_place_and_fix(tmp_path: Path) -> None:
         "  fix: forward_headers is the client headers sent upstream, besides tracing headers",
         "service.yaml:11:1: error: there is no key colour [unknown-key]",
         "  fix: remove it; known here: grpc, http, auth, limits, polling, reload, switch, "
-        "logging, forward_headers, routing",
+        "logging, decision_log, forward_headers, routing",
     ]
 
 

@@ -67,8 +67,8 @@ def serve(
 
     SIGTERM or Ctrl-C stops it gracefully: new requests are refused, running ones finish. The
     routing config is read again when its files change, and on SIGHUP, which also reopens the access
-    log. Where no routing config is named, the router goes to the model servers it finds on this
-    machine, and SIGHUP looks for them again.
+    log and the decision log. Where no routing config is named, the router goes to the model servers
+    it finds on this machine, and SIGHUP looks for them again.
     """
     from router_service.service_config import load_service_config
 

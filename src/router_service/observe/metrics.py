@@ -51,8 +51,9 @@ class Metrics:
     """An Observer that counts and measures.
 
     status gives the state of each provider and what budgets hold, lanes what runs and waits of
-    each kind of work, dropped_lines the access log's lost lines and tasks how many tasks the event
-    loop has; all are read when someone scrapes, and left out where they are None.
+    each kind of work, dropped_lines the access log's lost lines, lost_records what the decision log
+    lost and tasks how many tasks the event loop has; all are read when someone scrapes, and left
+    out where they are None.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Metrics:
         status: Status | None = None,
         lanes: Lanes | None = None,
         dropped_lines: Callable[[], int] | None = None,
+        lost_records: Callable[[], int] | None = None,
         tasks: Callable[[], int] | None = None,
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
@@ -71,7 +73,11 @@ class Metrics:
         if lanes is not None:
             self.registry.register(LoadGauges(lanes))
         if dropped_lines is not None:
-            self.registry.register(_DroppedLines(dropped_lines))
+            told = "Access log lines that could not be written."
+            self.registry.register(_Kept("router_log_lines_dropped", told, dropped_lines))
+        if lost_records is not None:
+            told = "Records that the decision log lost; gap records say where."
+            self.registry.register(_Kept("router_decision_records_lost", told, lost_records))
         if tasks is not None:
             running = Gauge("router_tasks", "Tasks of the event loop.", registry=self.registry)
             running.set_function(tasks)
@@ -227,18 +233,16 @@ class _Children(Generic[_Family]):
         return child
 
 
-class _DroppedLines(Collector):
-    """A figure that the access log keeps, read at scrape time so that it is never stale."""
+class _Kept(Collector):
+    """A count that something else keeps, read at scrape time so that it is never stale."""
 
-    def __init__(self, dropped_lines: Callable[[], int]) -> None:
-        self._dropped_lines = dropped_lines
+    def __init__(self, name: str, text: str, count: Callable[[], int]) -> None:
+        self._name = name
+        self._text = text
+        self._count = count
 
     def collect(self) -> Iterable[Metric]:
-        yield CounterMetricFamily(
-            "router_log_lines_dropped",
-            "Access log lines that could not be written.",
-            value=self._dropped_lines(),
-        )
+        yield CounterMetricFamily(self._name, self._text, value=self._count())
 
 
 def _server_of(attempts: Sequence[AttemptRecord]) -> AttemptRecord:

@@ -5,6 +5,7 @@ It says how this process listens, limits and logs; where requests go is the rout
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,10 +49,13 @@ def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
     return path if folder is None else Path(folder) / path.expanduser()
 
 
-def _log_destination(text: str, info: ValidationInfo) -> str:
-    if text in ("stderr", "off"):
-        return text
-    return str(_beside_the_file(Path(text), info))
+def _log_destination(*words: str) -> Callable[[str, ValidationInfo], str]:
+    """One of these words, or a file path."""
+
+    def destination(text: str, info: ValidationInfo) -> str:
+        return text if text in words else str(_beside_the_file(Path(text), info))
+
+    return destination
 
 
 def _forwardable(name: str) -> str:
@@ -222,8 +226,34 @@ class LoggingConfig(Section):
     format: Literal["text", "json"] = Field(
         default="text", description="form of the messages on stderr"
     )
-    access_log: Annotated[str, Field(min_length=1), AfterValidator(_log_destination)] = Field(
+    access_log: Annotated[
+        str, Field(min_length=1), AfterValidator(_log_destination("stderr", "off"))
+    ] = Field(
         default="stderr", description="where the line per request goes: stderr, off, or a file path"
+    )
+
+
+class DecisionLogConfig(Section):
+    file: Annotated[str, Field(min_length=1), AfterValidator(_log_destination("auto", "off"))] = (
+        Field(
+            default="auto",
+            description="where each decision is written with what it was made of: a file path, "
+            "off, or auto, which is router-service/decisions.jsonl in XDG_STATE_HOME or "
+            "~/.local/state",
+        )
+    )
+    max_bytes: int = Field(
+        default=64 * MIB,
+        ge=4096,
+        le=1024 * 1024 * MIB,
+        description="size at which the file is put aside and a new one begun, bytes",
+    )
+    keep: int = Field(
+        default=8, ge=0, le=1000, description="files put aside that are kept, the newest ones"
+    )
+    prompts: bool = Field(
+        default=False,
+        description="whether the bodies of requests, prompts and all, are written too",
     )
 
 
@@ -258,6 +288,7 @@ class ServiceConfig(Section):
     reload: ReloadConfig = ReloadConfig()
     switch: SwitchConfig = SwitchConfig()
     logging: LoggingConfig = LoggingConfig()
+    decision_log: DecisionLogConfig = DecisionLogConfig()
     forward_headers: Annotated[tuple[HeaderName, ...], AfterValidator(_distinct)] = Field(
         default=(),
         max_length=64,

@@ -41,7 +41,12 @@ class Journal:
     """One request's story. Times are seconds of time.monotonic()."""
 
     def __init__(
-        self, incoming: Incoming, trace: RequestTrace, observers: Sequence[Observer]
+        self,
+        incoming: Incoming,
+        trace: RequestTrace,
+        observers: Sequence[Observer],
+        *,
+        keep_body: bool = False,
     ) -> None:
         self.started = incoming.arrived
         self.attempts: list[AttemptRecord] = []
@@ -49,6 +54,7 @@ class Journal:
         self._incoming = incoming
         self._trace = trace
         self._observers = observers
+        self._body = incoming.body if keep_body else None
         self._stream = False
         self._model = ""
         self._decision_s = 0.0
@@ -141,6 +147,7 @@ class Journal:
             table_version=decision.table_version if decision else None,
             provider=decision.provider if decision else None,
             ended_at=time.time(),
+            body=self._body,
         )
 
 

@@ -51,12 +51,13 @@ class Orchestrator:
         instance: str,
         forward_headers: Sequence[str] = (),
         stream_timeout_s: float = 600.0,
+        keep_bodies: bool = False,
         clock: Callable[[], int] = now_us,
         seeds: Callable[[], int] | None = None,
     ) -> None:
         """instance is the id of this router; clock gives wall-anchored monotone microseconds, seeds
         a 64-bit number a decision; stream_timeout_s is the deadline of a streamed request whose
-        caller names none."""
+        caller names none; keep_bodies puts what callers sent into the records."""
         self._router = router
         self._upstreams = upstreams
         self._admission = admission
@@ -64,6 +65,7 @@ class Orchestrator:
         self._observers = tuple(observers)
         self._instance = instance
         self._stream_timeout_s = stream_timeout_s
+        self._keep_bodies = keep_bodies
         self._forward = tuple(name.lower() for name in forward_headers)
         self._clock = clock
         self._seeds = seeds or _random_seeds()
@@ -86,7 +88,8 @@ class Orchestrator:
 
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         """See serving.ports.RequestService.open."""
-        journal = Journal(incoming, self._tracing.request(incoming), self._observers)
+        trace = self._tracing.request(incoming)
+        journal = Journal(incoming, trace, self._observers, keep_body=self._keep_bodies)
         session = Session(journal)
         try:
             run, streaming = await self._begin(incoming, journal, session)
@@ -164,12 +167,12 @@ class Orchestrator:
             decision_s = time.perf_counter() - before
         except BaseException as error:
             total_s = time.perf_counter() - started
-            self._observe(trace, _decision_record(query, None, error, 0.0, total_s))
+            self._observe(trace, self._decided(query, None, error, 0.0, total_s))
             raise
         trace.decided(decision, decision_s)
         self._recent.remember(query.principal, query.request_id, decision.decision_id)
         total_s = time.perf_counter() - started
-        self._observe(trace, _decision_record(query, decision, None, decision_s, total_s))
+        self._observe(trace, self._decided(query, decision, None, decision_s, total_s))
         return decision
 
     async def decide_many(self, queries: Sequence[RouteQuery]) -> list[Decision | RouterError]:
@@ -247,6 +250,38 @@ class Orchestrator:
     def ready(self) -> bool:
         return not self._admission.draining
 
+    def _decided(
+        self,
+        query: RouteQuery,
+        decision: Decision | None,
+        failure: BaseException | None,
+        decision_s: float,
+        total_s: float,
+    ) -> RequestRecord:
+        return RequestRecord(
+            request_id=query.request_id,
+            face=query.face,
+            operation=query.operation,
+            stream=query.stream,
+            principal=query.principal,
+            requested_model=query.model,
+            decision_id=decision.decision_id if decision else None,
+            rule=decision.rule if decision else None,
+            matched=decision.matched if decision else None,
+            strategy=decision.strategy if decision else None,
+            notes=tuple(decision.notes) if decision else (),
+            status=status_of(failure),
+            error=str(failure) if isinstance(failure, RouterError) else None,
+            refusal=refusal_of(failure),
+            decision_s=decision_s,
+            total_s=total_s,
+            overhead_s=total_s,
+            table_version=decision.table_version if decision else None,
+            provider=decision.provider if decision else None,
+            ended_at=time.time(),
+            body=_body_of(query) if self._keep_bodies else None,
+        )
+
     def _observe(self, trace: RequestTrace, record: RequestRecord) -> None:
         trace.finish(record)
         self._tell(record)
@@ -282,35 +317,8 @@ class Session:
         self._journal.close(failure)
 
 
-def _decision_record(
-    query: RouteQuery,
-    decision: Decision | None,
-    failure: BaseException | None,
-    decision_s: float,
-    total_s: float,
-) -> RequestRecord:
-    return RequestRecord(
-        request_id=query.request_id,
-        face=query.face,
-        operation=query.operation,
-        stream=query.stream,
-        principal=query.principal,
-        requested_model=query.model,
-        decision_id=decision.decision_id if decision else None,
-        rule=decision.rule if decision else None,
-        matched=decision.matched if decision else None,
-        strategy=decision.strategy if decision else None,
-        notes=tuple(decision.notes) if decision else (),
-        status=status_of(failure),
-        error=str(failure) if isinstance(failure, RouterError) else None,
-        refusal=refusal_of(failure),
-        decision_s=decision_s,
-        total_s=total_s,
-        overhead_s=total_s,
-        table_version=decision.table_version if decision else None,
-        provider=decision.provider if decision else None,
-        ended_at=time.time(),
-    )
+def _body_of(query: RouteQuery) -> bytes | None:
+    return query.body if query.prompt is None else query.prompt.encode()
 
 
 def _random_seeds() -> Callable[[], int]:
