@@ -541,6 +541,9 @@ class Router:
         counts back. Returns the ids, share groups and experiments this table does not know. Raises
         ValueError for another version.
         """
+    def recall(self, record: bytes) -> tuple[Facts, int, int]:
+        """Set the state to what a recorded decision read; returns its facts, time and seed. Raises
+        ValueError."""
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""
 

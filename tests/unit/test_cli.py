@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from router_service import __version__
 from router_service.cli import router_service
 from router_service.config.routing import load_table
+from router_service.core import Facts, Router
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = str(ROOT / "config/model-mappings.yaml")
@@ -237,6 +238,37 @@ def test_route_says_where_nothing_would_alter_the_choice(fleet: str) -> None:
     shown = run("route", *args).stdout
     assert "Nothing that was tried would put another first" in shown
     assert "more requests in flight" in shown
+
+
+def test_route_takes_up_one_line_of_a_decision_log(fleet: str, tmp_path: Path) -> None:
+    router = Router(load_table(Path(fleet)), "log")
+    router.restore(b'{"version": 3, "providers": {"one": {"in_flight": 2}}}')
+    router.record(True)
+    router.decide(Facts("big-70b", prompt_tokens=77), 1_000_000_000_000_000, 5)
+    (line,), _ = router.take_records()
+    file = tmp_path / "record.json"
+    file.write_text(line)
+    again = routed("--config", fleet, "--state", str(file))
+    made = json.loads(line)["decision"]
+    assert {name: again[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")} == {
+        name: made[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")
+    }
+    assert again["candidates"][0]["terms"]["in_flight"] == 2
+    # What is given counts before the record.
+    other = routed("--config", fleet, "--state", str(file), "--model", "small-7b", "--seed", "6")
+    assert (other["deployment"], other["seed"]) == ("small-7b@two", 6)
+
+
+def test_a_snapshot_names_no_request(fleet: str, tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_text('{"version": 3}')
+    result = run("route", "--config", fleet, "--state", str(file))
+    assert result.exit_code == 2
+    assert "name a --model" in result.stderr
+    file.write_text('{"kind": "decision", "v": 1}')
+    result = run("route", "--config", fleet, "--state", str(file))
+    assert result.exit_code == 1
+    assert "not the record of a decision" in result.stderr
 
 
 @pytest.mark.parametrize(

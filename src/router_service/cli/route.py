@@ -10,19 +10,17 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from router_service.cli.failures import reported
 from router_service.cli.router_option import router_in_place_option
 from router_service.cli.routing_option import routing_option
+from router_service.cli.state_file import restored
 from router_service.errors import InvalidRequest
 from router_service.serving.attributes import attributes_from_headers
 from router_service.types import RouteQuery
-
-if TYPE_CHECKING:
-    from router_service.core import Router
 
 _MOST_PROMPT_BYTES = 64 * 1024 * 1024
 _MOST_TOKENS = 2**32 - 1
@@ -35,7 +33,10 @@ Examples:
   router-service route --header x-capability=analytical --prompt-file report.txt
   cat report.txt | router-service route --model analytical --prompt-file -
   router-service route --model chat --address 127.0.0.1:50051
+  grep -m 1 '"decision_id":"76c5a2c4-d"' decisions.jsonl > record.json
+  router-service route --state record.json
 """
+_NAME_ONE = "name a --model, or a capability by --header x-capability=NAME"
 _OF_A_CONFIG = {"routing": "--config", "state": "--state", "seed": "--seed"}
 """What a running router has of its own."""
 
@@ -55,13 +56,16 @@ _OF_A_CONFIG = {"routing": "--config", "state": "--state", "seed": "--seed"}
 @click.option(
     "--header", "headers", multiple=True, metavar="NAME=VALUE", help="A request header; repeatable."
 )
-@click.option("--state", type=click.Path(path_type=Path), help="State snapshot to decide on.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    help="State to decide on: a snapshot, or a file with one line of a decision log, whose "
+    "request, time and seed count then where no others are given.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, _MOST_SEED),
-    default=0,
-    show_default=True,
-    help="Seed for ties and shares.",
+    help="Seed for ties and shares. Default: 0, or that of the line of a decision log.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 @click.pass_context
@@ -77,7 +81,7 @@ def route(
     stream: bool,
     headers: tuple[str, ...],
     state: Path | None,
-    seed: int,
+    seed: int | None,
     as_json: bool,
 ) -> None:
     """Show where a request would go and why.
@@ -86,8 +90,8 @@ def route(
     what it was scored by, and the nearest changes that would alter the choice.
     """
     named = _header_map(headers)
-    if not model and not named.get("x-capability"):
-        raise click.UsageError("name a --model, or a capability by --header x-capability=NAME")
+    if state is None and not model and not named.get("x-capability"):
+        raise click.UsageError(_NAME_ONE)
     if prompt is not None and prompt_file is not None:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     if address is not None:
@@ -143,7 +147,7 @@ def _query(
 
 
 def _explain(
-    routing: Path | None, query: RouteQuery, state: Path | None, seed: int
+    routing: Path | None, query: RouteQuery, state: Path | None, seed: int | None
 ) -> dict[str, Any]:
     from router_service.config.reference import REFERENCE_CONFIG
     from router_service.config.routing import load_table
@@ -151,22 +155,19 @@ def _explain(
     from router_service.serving.facts import facts_of_query
 
     table = load_table(routing or REFERENCE_CONFIG)
-    facts = asyncio.run(facts_of_query(table, query))
     router = Router(table, "cli")
-    if state is not None:
-        _restore(router, state)
-    decision: dict[str, Any] = json.loads(router.explain(facts, now_us(), seed))
+    recorded = None if state is None else restored(router, state)
+    if query.model or query.attributes.capability:
+        facts = asyncio.run(facts_of_query(table, query))
+    elif recorded is not None:
+        facts = recorded.facts
+    else:
+        raise click.UsageError(_NAME_ONE)
+    at = now_us() if recorded is None else recorded.now_us
+    if seed is None:
+        seed = 0 if recorded is None else recorded.seed
+    decision: dict[str, Any] = json.loads(router.explain(facts, at, seed))
     return decision
-
-
-def _restore(router: Router, state: Path) -> None:
-    try:
-        unknown = router.restore(state.read_bytes())
-    except ValueError as problem:
-        raise InvalidRequest(f"{state}: not a usable state snapshot: {problem}") from None
-    if unknown:
-        names = ", ".join(unknown)
-        click.echo(f"{state}: ids this config does not know were left out: {names}", err=True)
 
 
 def _header_map(headers: tuple[str, ...]) -> dict[str, str]:
