@@ -250,9 +250,9 @@ def test_route_takes_up_one_line_of_a_decision_log(fleet: str, tmp_path: Path) -
     file.write_text(line)
     again = routed("--config", fleet, "--state", str(file))
     made = json.loads(line)["decision"]
-    assert {name: again[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")} == {
-        name: made[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")
-    }
+    assert {
+        name: again[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")
+    } == {name: made[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")}
     assert again["candidates"][0]["terms"]["in_flight"] == 2
     # What is given counts before the record.
     other = routed("--config", fleet, "--state", str(file), "--model", "small-7b", "--seed", "6")

@@ -39,8 +39,8 @@ def print_decision(decision: dict[str, Any], console: Console | None = None) -> 
     console.print(_summary(decision))
     console.print(_plan(decision["plan"]))
     console.print(_candidates(decision["candidates"]))
-    for line in (*_formulas(decision["candidates"]), *_nearest(decision)):
-        console.print(line, highlight=False)
+    for line in (*_scores(decision["candidates"]), *_nearest(decision)):
+        console.print(line, highlight=False, soft_wrap=True)
     for note in decision.get("notes") or ():
         console.print(f"note: {escape(str(note))}")
 
@@ -62,19 +62,32 @@ def _plan(hops: Iterable[dict[str, Any]]) -> Table:
 
 
 def _candidates(candidates: Iterable[dict[str, Any]]) -> Table:
-    table = _headed("Candidates", "model", "provider", "eligible", "score", "scored by", "reason")
+    table = _headed("Candidates", "model", "provider", "eligible", "score", "reason")
     for item in candidates:
-        score, terms = item.get("score"), item.get("terms") or {}
-        reasons = filter(None, (item.get("reason"), terms.get("behind")))
+        score = item.get("score")
         table.add_row(
             escape(item["model"]),
             escape(item["provider"]),
             "yes" if item["eligible"] else "no",
             "" if score is None else f"{score:.4g}",
-            "" if score is None else ", ".join(_terms(terms)),
-            escape("; ".join(reasons)),
+            escape(item.get("reason") or ""),
         )
     return table
+
+
+def _scores(candidates: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """What each was scored by, under what the scores are made of."""
+    formula = None
+    for item in candidates:
+        terms = item.get("terms")
+        if item.get("score") is None or not terms:
+            continue
+        if "formula" in terms and terms["formula"] != formula:
+            formula = terms["formula"]
+            yield f"[bold]Score by {terms['strategy']}[/]: {escape(formula)}"
+        yield f"  {escape(item['deployment'])}: {escape(', '.join(_terms(terms)))}"
+        if behind := terms.get("behind"):
+            yield f"    {escape(behind)}"
 
 
 def _terms(terms: dict[str, Any]) -> Iterator[str]:
@@ -84,34 +97,26 @@ def _terms(terms: dict[str, Any]) -> Iterator[str]:
         yield f"weight {wanted:.3g}" + ("" if wanted == used else f", now {used:.3g}")
     if (credit := terms.get("credit")) is not None:
         yield f"owed {credit:+.2f}"
-    if "load" in terms:
-        yield f"{terms['in_flight']} of {terms['capacity']} slots, load {terms['load']:.0%}"
+    yield f"{terms['in_flight']} of {terms['capacity']} slots, load {_percent(terms['load'])}"
     if latency := terms.get("latency"):
         source = _SOURCES[latency["source"]].format(**latency)
         yield f"{_WAITS[latency['of']]} {latency['us'] / 1000:,.0f} ms ({source})"
     for name, label in (("success_rate", "success"), ("reliability", "reliability")):
         if (share := terms.get(name)) is not None:
-            yield f"{label} {share:.1%}"
+            yield f"{label} {_percent(share)}"
     if (cost := terms.get("cost_usd")) is not None:
         yield f"{cost:.4g} USD"
     yield from terms.get("set_back") or ()
 
 
-def _formulas(candidates: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """What the scores are made of, once for each strategy."""
-    scored = (item["terms"] for item in candidates if item.get("score") is not None)
-    formulas = {
-        terms["strategy"]: terms["formula"] for terms in scored if terms and "formula" in terms
-    }
-    for strategy, formula in formulas.items():
-        yield f"[dim]score by {strategy}: {escape(formula)}[/]"
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _nearest(decision: dict[str, Any]) -> Iterator[str]:
     changes = decision.get("nearest_changes")
     if changes is None:
         return
-    yield ""
     if changes:
         yield "[bold]Nearest changes[/] that would put another first, each alone, all else equal:"
         yield from (f"  {escape(change['text'])}" for change in changes)
