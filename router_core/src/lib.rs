@@ -12,6 +12,7 @@ pub mod decision;
 pub mod delivery;
 pub mod eligibility;
 pub mod experiment;
+pub mod explain;
 pub mod facts;
 pub mod hold;
 pub mod ids;

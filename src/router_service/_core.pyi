@@ -468,7 +468,10 @@ class Router:
         self, facts: Sequence[Facts], now_us: int, seed: int
     ) -> list[Decision | Exception]: ...
     def explain(self, facts: Facts, now_us: int, seed: int) -> bytes:
-        """The decision with every candidate, as JSON; reserves nothing. Raises DecisionError."""
+        """The decision with every candidate and what it was scored by, what each hop costs in
+        quality, and the nearest changes that would alter the choice, as JSON; reserves nothing.
+        It decides up to 200 times over, without the GIL and without holding others up. Raises
+        DecisionError."""
     def begin(self, facts: Facts, now_us: int, seed: int, deadline_us: int) -> Walk:
         """Decide and start the walk; its first step is in Walk.step. Raises DecisionError."""
     def finish(self, walk: Walk, attempt: int, outcome: Outcome, now_us: int) -> Step:
@@ -548,6 +551,9 @@ class Router:
         counts back. Returns the ids, share groups and experiments this table does not know. Raises
         ValueError for another version.
         """
+    def recall(self, record: bytes) -> tuple[Facts, int, int]:
+        """Set the state to what a recorded decision read; returns its facts, time and seed. Raises
+        ValueError."""
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""
 

@@ -80,6 +80,13 @@ impl Replayer {
     }
 }
 
+/// Sets a router to what a recorded decision read; returns the request, the time and the seed.
+pub fn recall(router: &mut Router, record: &[u8]) -> Result<(Facts, u64, u64), String> {
+    let record = read(record)?;
+    router.recall(&record.view, &record.facts, record.now_us);
+    Ok((record.facts, record.now_us, record.seed))
+}
+
 fn read(record: &[u8]) -> Result<Record, String> {
     let record: Record = serde_json::from_slice(record)
         .map_err(|error| format!("not the record of a decision: {error}"))?;

@@ -1,12 +1,14 @@
-"""Asks a running router, over gRPC, for what an operator wants of it.
+"""Asks a running router, over gRPC, for what an operator wants of it, or why it decides as it does.
 
 The one module of the command line that knows the wire's messages; commands get plain values.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +19,15 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from router_service.errors import CallFailed
-from router_service.v1 import admin_pb2, admin_pb2_grpc, types_pb2
+from router_service.v1 import admin_pb2, admin_pb2_grpc, router_pb2, router_pb2_grpc, types_pb2
 
 RELOAD_TIMEOUT_S = 60.0
 """Longest wait for a reload, which reads and compiles files."""
 SWITCH_TIMEOUT_S = 2 * 86_400.0
 """The longest switch a router carries out, and as much for taking it back."""
+
+EXPLAIN_TIMEOUT_S = 30.0
+"""Longest wait for an explanation, which waits its turn among decisions."""
 
 _OPTIONS = (
     # A router is asked directly, whatever proxy the environment names for the web.
@@ -31,6 +36,7 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 )
+_NAME = re.compile(r"(?!.*-bin$)[a-z0-9_.-]+")
 _NO_ANSWER = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
@@ -84,20 +90,58 @@ class Admin:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        try:
+        with _answering(self.address):
             yield
-        except grpc.RpcError as error:
-            raise _failure(error, self.address) from None
 
 
 @contextmanager
 def admin(address: str, api_key_env: str) -> Iterator[Admin]:
     """A connection that lasts as long as the block."""
-    key = os.environ.get(api_key_env, "").strip()
-    metadata = (("x-api-key", key),) if key else ()
     with grpc.insecure_channel(address, options=_OPTIONS) as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]
-        yield Admin(stub, metadata, address)
+        yield Admin(stub, _metadata(api_key_env), address)
+
+
+def explain(
+    address: str, api_key_env: str, headers: Mapping[str, str], **asked: Any
+) -> dict[str, Any]:
+    """Why a router would decide as it does now: what the core writes of it.
+
+    asked are fields of RouteRequest. Raises CallFailed.
+    """
+    request = router_pb2.ExplainRequest(route=router_pb2.RouteRequest(**asked))
+    metadata = (*map(_sendable, headers.items()), *_metadata(api_key_env))
+    with grpc.insecure_channel(address, options=_OPTIONS) as channel:
+        stub = router_pb2_grpc.RouterServiceStub(channel)  # type: ignore[no-untyped-call]
+        with _answering(address):
+            reply = stub.Explain(request, metadata=metadata, timeout=EXPLAIN_TIMEOUT_S)
+    document: dict[str, Any] = json.loads(reply.explanation_json)
+    return document
+
+
+def _sendable(header: tuple[str, str]) -> tuple[str, str]:
+    """A header as gRPC takes it."""
+    name, value = header
+    if _NAME.fullmatch(name) is None or not (value.isascii() and value.isprintable()):
+        raise CallFailed(
+            "invalid_header",
+            f"the header {name!r} cannot be sent over gRPC: names are of a-z, 0-9, -, _ and . and "
+            "do not end in -bin, values are printable ASCII",
+        )
+    return header
+
+
+def _metadata(api_key_env: str) -> tuple[tuple[str, str], ...]:
+    key = os.environ.get(api_key_env, "").strip()
+    return (("x-api-key", key),) if key else ()
+
+
+@contextmanager
+def _answering(address: str) -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise _failure(error, address) from None
 
 
 def _failure(error: Any, address: str) -> CallFailed:

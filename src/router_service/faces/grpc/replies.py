@@ -3,11 +3,11 @@ the same for every request to a provider is built once per routing config."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from router_service.core import Decision, Hop, Skip
+from router_service.faces.grpc import explanations
 from router_service.serving.ports import RequestService
 from router_service.types import (
     Answer,
@@ -139,10 +139,9 @@ class DecisionWriter:
             notes=document.get("notes"),
             propensity=document.get("propensity"),
             seed=document.get("seed"),
-            candidates=[_explained_candidate(seen) for seen in document["candidates"]],
+            candidates=map(explanations.candidate, document["candidates"]),
         )
-        text = json.dumps(document, ensure_ascii=False).encode("utf-8")
-        return router_pb2.ExplainResponse(decision=decision, explanation_json=text)
+        return explanations.response(decision, document)
 
     def _of_table(self, version: str) -> dict[str, types_pb2.Provider]:
         if version != self._table_version:
@@ -192,6 +191,7 @@ class DecisionWriter:
             provider=self._provider(hop["provider"], providers),
             tier=_TIERS.get(hop.get("tier") or ""),
             param_change_pct=hop.get("param_change_pct"),
+            quality=explanations.quality(hop),
         )
 
 
@@ -209,17 +209,6 @@ def skipped(skip: Skip) -> types_pb2.Candidate:
     """A deployment that was left out, and why."""
     return types_pb2.Candidate(
         model=skip.model, provider=skip.provider, deployment=skip.deployment, reason=skip.reason
-    )
-
-
-def _explained_candidate(seen: Mapping[str, Any]) -> types_pb2.Candidate:
-    return types_pb2.Candidate(
-        model=seen["model"],
-        provider=seen["provider"],
-        deployment=seen.get("deployment"),
-        eligible=seen["eligible"],
-        reason=seen.get("reason"),
-        score=seen.get("score"),
     )
 
 
