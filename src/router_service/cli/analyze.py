@@ -118,9 +118,7 @@ def analyzed(file: Path, assumed: dict[str, Any]) -> dict[str, Any]:
     figures = analysis_of(table_of(loaded), json.dumps(assumed).encode())
     analysis: dict[str, Any] = json.loads(figures)
     policies = [asdict(item) for item in loaded.findings]
-    found = {
-        "policies": policies,
-        "accepted": [asdict(item) for item in loaded.accepted],
-        "unreachable_rules": [item for item in policies if item["code"] in _UNREACHABLE],
-    }
+    accepted = [asdict(item) for item in loaded.accepted]
+    unreachable = [item for item in policies + accepted if item["code"] in _UNREACHABLE]
+    found = {"policies": policies, "accepted": accepted, "unreachable_rules": unreachable}
     return {"file": str(file), **analysis, **found}
