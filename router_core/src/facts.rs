@@ -111,6 +111,10 @@ pub struct Facts {
     pub headers: Vec<(String, String)>,
     /// Stable deployment ids the caller may use; `None` is all.
     pub allowed: Option<Vec<String>>,
+    /// The request stands for those of every unit of an experiment: its arm follows from the seed. Only
+    /// replay asks so.
+    #[serde(skip)]
+    pub of_any_unit: bool,
 }
 
 impl Facts {

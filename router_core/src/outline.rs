@@ -54,6 +54,7 @@ fn provider_row(provider: &Provider) -> Value {
         "credential": provider.credential,
         "active": provider.active,
         "price": provider.price,
+        "ttft_prior_us": provider.ttft_prior_us,
         "first_token_us": provider.limits.first_token_us,
         "idle_us": provider.limits.idle_us,
         "total_us": provider.limits.total_us,

@@ -2,13 +2,14 @@
 //! expire, swap. Callers pass the time and the seed; nothing here waits.
 
 mod budgets;
+mod explaining;
 mod journey;
 mod recording;
 mod trials;
 
 use std::sync::Arc;
 
-use crate::choose::{choose, Choice};
+use crate::choose::{choose, Choice, Refusal};
 use crate::decision::Decision;
 use crate::facts::Facts;
 use crate::hold::{Hold, HoldKind};
@@ -99,28 +100,26 @@ impl Router {
 
     /// The decision alone: reserves nothing and moves no shares.
     pub fn explain(&mut self, facts: &Facts, now_us: u64, seed: u64) -> Result<Decision, Refused> {
-        self.weighed(facts, now_us, seed, None)
+        let chosen =
+            |router: &Self, view: LiveView<'_>| choose(&router.table, &view, facts, now_us, seed);
+        self.weighed(facts, now_us, seed, chosen)
     }
 
-    /// Chooses; what was read on the way is put into `read`, where that is asked for.
+    /// The decision made of what `chosen` says about the live figures.
     fn weighed(
         &mut self,
         facts: &Facts,
         now_us: u64,
         seed: u64,
-        read: Option<&mut Read>,
+        chosen: impl FnOnce(&Self, LiveView<'_>) -> Result<Choice, Refusal>,
     ) -> Result<Decision, Refused> {
         self.state.expire(now_us);
         let by_rule = self.by_rule(facts, now_us, seed);
         let spender = self.spender(facts, by_rule.as_ref());
         let allowance = self.allowance(&self.table, spender.as_ref(), now_us);
         let view = LiveView { allowance, ..LiveView::new(&self.state, &self.bindings) };
-        let choice = match read {
-            Some(read) => self.choose_recorded(view, facts, now_us, seed, read),
-            None => choose(&self.table, &view, facts, now_us, seed),
-        };
-        let mut choice =
-            choice.map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
+        let mut choice = chosen(self, view)
+            .map_err(|refusal| Refused::from_refusal(refusal, &self.table, facts, now_us))?;
         if let Some(by_rule) = by_rule {
             // Turns pass by rule: with one member full or closed, the same one would be next for ever.
             choice.charge = by_rule.charge;
@@ -274,7 +273,11 @@ impl Router {
         seed: u64,
     ) -> Result<(Decision, Option<Read>), Refused> {
         let mut read = self.outbox.open.then(Read::default);
-        let mut decision = match self.weighed(facts, now_us, seed, read.as_mut()) {
+        let chosen = |router: &Self, view: LiveView<'_>| match read.as_mut() {
+            Some(read) => router.choose_recorded(view, facts, now_us, seed, read),
+            None => choose(&router.table, &view, facts, now_us, seed),
+        };
+        let mut decision = match self.weighed(facts, now_us, seed, chosen) {
             Ok(decision) => decision,
             Err(refused) => return Err(self.noted_refusal(refused, facts, read, now_us, seed)),
         };

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::allowance::Budgets;
+use crate::choose::Choice;
 use crate::complexity::ComplexityParameters;
 use crate::condition::{Condition, Variable};
 use crate::config::diagnostics::Diagnostic;
@@ -62,7 +63,12 @@ pub struct Table {
     pub budgets: Option<Budgets>,
     /// Lower-cased names of the headers that conditions read; facts carry no others.
     pub condition_headers: Vec<String>,
+    /// By model, what is chosen for it on an idle fleet, as policies and analyses judge it; `None` where
+    /// nothing can serve it.
+    pub idle_choices: Vec<Option<Choice>>,
     pub warnings: Vec<Diagnostic>,
+    /// Findings that the config accepts.
+    pub accepted: Vec<Diagnostic>,
 }
 
 /// Wire protocol of a provider.
@@ -420,6 +426,20 @@ impl Table {
     pub fn labels_of(&self, model: &Model) -> Vec<&str> {
         let carried = self.capabilities.iter().filter(|(id, _)| model.capabilities.contains(*id));
         carried.map(|(_, entry)| entry.name.as_str()).collect()
+    }
+
+    /// Whether a model has an active deployment of its own.
+    #[must_use]
+    pub fn is_public(&self, model: &Model) -> bool {
+        model.deployments.iter().any(|own| self.deployments.get(*own).enabled)
+    }
+
+    /// What is tried for a model on an idle fleet: its plan up to the attempt limit.
+    #[must_use]
+    pub fn tried(&self, model: ModelId) -> Vec<DeploymentId> {
+        let choice = self.idle_choices.get(model.index()).and_then(Option::as_ref);
+        let hops = choice.into_iter().flat_map(|choice| &choice.plan);
+        hops.map(|hop| hop.deployment).take(usize::from(self.settings.max_attempts)).collect()
     }
 
     /// Where a deployment is.

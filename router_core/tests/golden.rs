@@ -83,6 +83,7 @@ fn facts(request: &Asked, table: &Table, cues: &CueFinder) -> Facts {
         chain: request.chain.clone(),
         headers: request.headers.clone().into_iter().collect(),
         allowed: request.allowed.clone(),
+        of_any_unit: false,
     }
 }
 

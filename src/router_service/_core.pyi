@@ -27,6 +27,9 @@ class Diagnostic:
     def message(self) -> str: ...
     @property
     def suggestion(self) -> str | None: ...
+    @property
+    def accepted(self) -> str | None:
+        """The reason, where the config accepts it; then it is neither an error nor a warning."""
 
 @final
 class Provider:
@@ -115,6 +118,9 @@ class Table:
     @property
     def warnings(self) -> list[Diagnostic]: ...
     @property
+    def accepted(self) -> list[Diagnostic]:
+        """What the config accepts."""
+    @property
     def providers(self) -> list[Provider]: ...
     @property
     def models(self) -> list[Model]: ...
@@ -165,10 +171,14 @@ class Table:
         config has no query classes. Time is linear; texts past 64 KiB are read without the GIL.
         """
 
-def analyze(table: Table) -> bytes:
+def analyze(table: Table, assumptions: bytes | None = None) -> bytes:
     """The chain graph of a config, the plan of every model on an idle fleet, and what is lost with
     each provider and failure domain, as JSON (docs/analyze.md). Releases the GIL; call it in a
-    thread where that matters."""
+    thread where that matters.
+
+    assumptions is a JSON object; what it leaves out has its default. Raises InvalidRequest for one
+    that makes no sense for this table.
+    """
 
 @final
 class Inspection:
@@ -458,7 +468,10 @@ class Router:
         self, facts: Sequence[Facts], now_us: int, seed: int
     ) -> list[Decision | Exception]: ...
     def explain(self, facts: Facts, now_us: int, seed: int) -> bytes:
-        """The decision with every candidate, as JSON; reserves nothing. Raises DecisionError."""
+        """The decision with every candidate and what it was scored by, what each hop costs in
+        quality, and the nearest changes that would alter the choice, as JSON; reserves nothing.
+        It decides up to 200 times over, without the GIL and without holding others up. Raises
+        DecisionError."""
     def begin(self, facts: Facts, now_us: int, seed: int, deadline_us: int) -> Walk:
         """Decide and start the walk; its first step is in Walk.step. Raises DecisionError."""
     def finish(self, walk: Walk, attempt: int, outcome: Outcome, now_us: int) -> Step:
@@ -538,13 +551,17 @@ class Router:
         counts back. Returns the ids, share groups and experiments this table does not know. Raises
         ValueError for another version.
         """
+    def recall(self, record: bytes) -> tuple[Facts, int, int]:
+        """Set the state to what a recorded decision read; returns its facts, time and seed. Raises
+        ValueError."""
     def in_flight(self) -> dict[str, int]:
         """Requests in flight by provider id."""
 
 @final
 class Replayer:
     """Makes recorded decisions again with a table. It remembers figures over records: what a record
-    says nothing of stays as an earlier one had it."""
+    says nothing of stays as an earlier one had it, and where the record is of another table,
+    weighted shares take their turns by what is chosen here."""
 
     def __new__(cls, table: Table) -> Self: ...
     def replay(self, record: bytes) -> bytes:
@@ -553,7 +570,9 @@ class Replayer:
         Raises ValueError for what is not the record of a decision.
         """
     def draws(self, record: bytes, seeds: Sequence[int]) -> list[str | None]:
-        """The id of the first deployment for each seed; None where the request is refused.
+        """The id of the first deployment for each seed; None where the request is refused. An
+        experiment's arm is drawn with the seed too, as over all units. No turn of weighted shares
+        passes, so this comes before the record is replayed.
 
         Raises ValueError as replay does.
         """

@@ -11,6 +11,7 @@ RouterError
 ├── UpstreamError         one attempt failed
 ├── AllAttemptsFailed     every deployment of the plan that could be tried failed
 ├── StreamBroken          an answer broke off after part of it had been sent
+├── TooManyWatchers       as many watch decisions as may
 ├── UnknownProvider       an operator names a provider that the routing config does not have
 ├── RollbackRefused       there is no earlier routing config to go back to
 ├── SwitchRefused         a switch of models cannot be begun
@@ -150,6 +151,10 @@ class StreamBroken(RouterError):
         super().__init__(message)
         self.attempts = tuple(attempts)
         self.usage = usage
+
+
+class TooManyWatchers(RouterError):
+    code = "too_many_watchers"
 
 
 class UnknownProvider(RouterError):

@@ -192,6 +192,10 @@ class Connector(Protocol):
 # ── What faces get back ──────────────────────────────────────────────────────────────────────────
 
 
+MOVES = frozenset({"fallback", "continuation"})
+"""Kinds of attempts that are made after a failure, where another deployment is left to go to."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One try as callers, logs and metrics see it. Times are seconds."""

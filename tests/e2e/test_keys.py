@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc.aio
 import pytest
+from click.testing import CliRunner
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from router_service.cli import router_service
 from router_service.testing import FakeFleet
 
 from .callers import chat
@@ -50,6 +53,19 @@ async def test_with_the_key_the_request_is_served_and_the_key_stays_here(
     logged = await locked.access_log.of("ann-1")
     assert logged["principal"] == "ann"
     assert KEY not in "\n".join(locked.access_log.lines())
+
+
+async def test_route_on_a_running_router_needs_the_key(
+    locked: InProcessRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"127.0.0.1:{locked.service.grpc_port}"
+    asked = ("route", "--model", "alpha", "--address", address, "--json")
+    refused = await asyncio.to_thread(CliRunner().invoke, router_service, asked)
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["error"]["code"] == "invalid_api_key"
+    monkeypatch.setenv("ROUTER_SERVICE_API_KEY", KEY)
+    let_in = await asyncio.to_thread(CliRunner().invoke, router_service, asked)
+    assert json.loads(let_in.stdout)["deployment"] == "alpha@first"
 
 
 async def test_every_other_endpoint_is_closed_too(locked: InProcessRouter) -> None:

@@ -3,10 +3,13 @@ explanations decide the same."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from router_service.cli import router_service
 from router_service.core import now_us
 from router_service.testing import FakeFleet
 from router_service.v1 import router_pb2, types_pb2
@@ -147,6 +150,40 @@ async def test_an_explanation_reserves_nothing_and_names_every_candidate(
     explained = json.loads(response.explanation_json)
     assert [hop["model"] for hop in explained["plan"]] == plan
     assert not any(router.service.router.in_flight().values())
+
+
+async def test_an_explanation_says_by_what_and_what_would_alter_it(
+    router: InProcessRouter,
+) -> None:
+    await routed(router)
+    route = router_pb2.RouteRequest(model="alpha", prompt="hello")
+    response = await router.grpc.stub.Explain(router_pb2.ExplainRequest(route=route))
+    terms = response.decision.candidates[0].terms
+    # The first answer's slot is held until it is reported.
+    assert (terms.strategy, terms.in_flight, terms.capacity) == ("weighted", 1, 200)
+    assert response.decision.targets[1].quality.tier_step == 3
+    changes = {change.kind: change for change in response.nearest_changes}
+    full = changes["more_in_flight"]
+    assert (full.amount, full.first) == (199.0, "beta@second")
+    assert full.text == "first: 199 more requests in flight → beta@second"
+    assert response.search_complete
+    assert 0 < response.reruns <= 200
+
+
+async def test_the_command_line_asks_a_running_router(
+    router: InProcessRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await routed(router)
+    address = f"127.0.0.1:{router.service.grpc_port}"
+    asked = ("route", "--model", "alpha", "--prompt", "hello", "--address", address)
+    result = await asyncio.to_thread(CliRunner().invoke, router_service, [*asked, "--json"])
+    assert result.exit_code == 0, result.output
+    explained = json.loads(result.stdout)
+    assert explained["deployment"] == "alpha@first"
+    assert explained["candidates"][0]["terms"]["in_flight"] == 1
+    monkeypatch.setenv("COLUMNS", "200")
+    result = await asyncio.to_thread(CliRunner().invoke, router_service, asked)
+    assert "first: 199 more requests in flight → beta@second" in result.stdout
 
 
 async def test_route_and_generate_agree(router: InProcessRouter, face: str) -> None:

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
-from . import connector_targets, core_targets, face_targets
+from . import connector_targets, core_targets, face_targets, log_targets
 
-TARGETS = (*connector_targets.TARGETS, *core_targets.TARGETS, *face_targets.TARGETS)
+TARGETS = (
+    *connector_targets.TARGETS,
+    *core_targets.TARGETS,
+    *face_targets.TARGETS,
+    *log_targets.TARGETS,
+)

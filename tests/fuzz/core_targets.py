@@ -7,7 +7,7 @@ import random
 import time
 from typing import Any
 
-from router_service.core import Facts, Router, Table, overlay
+from router_service.core import Facts, Router, Table, analyze, overlay
 from router_service.errors import ConfigRejected, DecisionError, InvalidRequest
 
 from . import seeds
@@ -94,12 +94,27 @@ def query_check(data: bytes, draws: random.Random) -> bool:
     return True
 
 
+def assumptions_check(data: bytes, draws: random.Random) -> bool:
+    try:
+        analysis = json.loads(analyze(TABLE, data))
+    except InvalidRequest:
+        return False
+    for item in analysis["models"]:
+        assert item["expected"]["attempts"] >= 0
+        assert item["worst"]["usd"] >= 0
+    assert analysis["traffic"]["first"]["entropy_bits"] >= 0
+    for load in (analysis["queueing"] or {"providers": []})["providers"]:
+        assert load["utilisation"] >= 0
+    return True
+
+
 _CONFIG = json.dumps(seeds.CONFIG).encode()
 TARGETS = (
     plain("core-inspect", seeds.REQUESTS, inspect_check),
     plain("core-overlay", seeds.REQUESTS, overlay_check),
     plain("core-changes", seeds.REQUESTS, changes_check),
     plain("core-config", (_CONFIG,), config_check),
+    plain("core-assumptions", seeds.ASSUMPTIONS, assumptions_check),
     plain("core-condition", seeds.CONDITIONS, condition_check),
     plain("core-text", (*seeds.REQUESTS, *seeds.CONDITIONS), query_check),
 )

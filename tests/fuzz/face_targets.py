@@ -61,7 +61,6 @@ CODES = frozenset(
         grpc.StatusCode.NOT_FOUND,
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.UNIMPLEMENTED,
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.OUT_OF_RANGE,
     }

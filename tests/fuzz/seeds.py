@@ -176,6 +176,12 @@ CONFIG: dict[str, Any] = {
     "unknown_model": "default",
 }
 
+ASSUMPTIONS = (
+    _json({"rate_per_s": 3.5, "service_s": 2, "utilisation": 0.7, "down": ["one", "local"]}),
+    _json({"traffic": {"big": 3, "small": 1.5}, "failed_hop_ms": 700, "answer_tokens": 40}),
+    _json({"requests_per_month": 1e6, "fallback_rate": 0.03, "fallback_usd": 0.025}),
+)
+
 CONDITIONS = (
     b"request_count > 5 OR batch_mode",
     b"local_saturated OR complexity == 'high'",

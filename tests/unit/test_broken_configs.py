@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("router_service._core", reason="the core is not built")
 
+from router_service.config.diagnostics import LocatedDiagnostic
 from router_service.config.routing import check
 
 GOOD = """\
@@ -32,6 +33,7 @@ models:
 exact_matches:
   alias:
     provider: two
+    fallback: small-7b
 patterns:
 - pattern: ^meta/.*
   provider: one
@@ -64,6 +66,8 @@ HERE = "▶"
 
 LAST = "unknown_model: reject"
 SHADOWED = "- pattern: ^meta/.*\n  provider: one"
+SEVERITY = "\npolicies: {severity: "
+ACCEPT = "\npolicies: {accept: ["
 MISTAKES = {
     "typo in a key": ("unknown-key", "    capacity: 4", "    ▶capcity: 4"),
     "typo in a section": ("unknown-key", "fallback_chains:", "▶fallback_chain:"),
@@ -124,6 +128,11 @@ MISTAKES = {
         SHADOWED,
         SHADOWED + "\n- pattern: ▶^meta/llama.*\n  provider: two",
     ),
+    "size never reached": (
+        "unreachable-size",
+        '- size: "< 8B"\n  provider: two',
+        '- size: "< 8B"\n  provider: two\n- size: ▶7B\n  provider: two',
+    ),
     "patterns that overlap": (
         "pattern-overlap",
         SHADOWED,
@@ -159,8 +168,60 @@ MISTAKES = {
     "chain that repeats itself": ("repeated-step", "[small-7b]", "[small-7b, ▶small-7b]"),
     "include that is not there": ("unreadable-file", LAST, LAST + "\ninclude: ▶none.yaml"),
     "include of itself": ("include-cycle", LAST, LAST + "\ninclude: ▶fleet.yaml"),
+    "unknown policy": ("unknown-key", LAST, LAST + SEVERITY + "{▶capability-lose: error}}"),
+    "unknown severity": ("unknown-value", LAST, LAST + SEVERITY + "{cycle: ▶eror}}"),
+    "policy that cannot be lowered": (
+        "fixed-policy",
+        LAST,
+        LAST + SEVERITY + "{unknown-model: ▶warning}}",
+    ),
+    "unknown policy accepted": (
+        "unknown-value",
+        LAST,
+        LAST + ACCEPT + "{policy: ▶cycles, at: big-70b, reason: so}]}",
+    ),
+    "accepted without a reason": (
+        "missing-key",
+        LAST,
+        LAST + ACCEPT + "▶{policy: capability-lost, at: big-70b}]}",
+    ),
+    "accepted for an empty reason": (
+        "empty-reason",
+        LAST,
+        LAST + ACCEPT + "{policy: capability-lost, at: big-70b, reason: ▶''}]}",
+    ),
+    "accepted where nothing is": (
+        "unused-accept",
+        LAST,
+        LAST + ACCEPT + "{policy: capability-lost, at: ▶big-70b, reason: so}]}",
+    ),
 }
 """What is wrong: the finding's code, the good text, and the bad text that takes its place."""
+
+TIER = "    tier: local"
+CHAIN = "fallback_chains:\n  big-70b:\n    chain: [small-7b]"
+BROKEN_POLICIES = {
+    "few-cloud-attempts": [
+        (TIER, "    tier: cloud_premium"),
+        ("chains:\n  big", "chains:\n  ▶big"),
+    ],
+    "single-failure-domain": [(CHAIN, "fallback_chains:\n  ▶big-70b:\n    chain: []")],
+    "shared-last-domain": [
+        ("exact_matches:", "  mid-30b:\n    provider: two\nexact_matches:"),
+        ("[small-7b]", "[mid-30b, ▶alias]\n  mid-30b:\n    chain: [big-70b]"),
+    ],
+    "capability-lost": [(TIER, TIER + "\n    capabilities: [chat]"), ("[small-7b]", "[▶small-7b]")],
+    "parameter-drop": [(TIER, TIER + "\n    parameters: 71B"), ("[small-7b]", "[▶small-7b]")],
+    "disabled-model": [
+        ("exact_matches:", "  off-9b:\n    provider: one\n    enabled: false\nexact_matches:"),
+        ("[small-7b]", "[small-7b, ▶off-9b]"),
+    ],
+    "cycle": [
+        (LAST, LAST + SEVERITY + "{cycle: warning}}"),
+        (CHAIN, CHAIN.replace("  big", "  ▶big") + "\n  small-7b:\n    chain: [big-70b]"),
+    ],
+}
+"""By the policy that is broken: good texts, and what takes the place of each."""
 
 
 def broken(old: str, new: str | None) -> str:
@@ -178,11 +239,25 @@ def test_without_a_mistake_there_is_no_finding(tmp_path: Path) -> None:
 def test_one_mistake_is_one_finding_at_its_place_with_a_fix(mistake: str, tmp_path: Path) -> None:
     code, old, new = MISTAKES[mistake]
     assert GOOD.count(old) == 1, "the case changes one place"
-    marked = broken(old, new)
-    path = tmp_path / "fleet.yaml"
+    finds(tmp_path / "fleet.yaml", code, broken(old, new))
+
+
+@pytest.mark.parametrize("policy", BROKEN_POLICIES)
+def test_a_policy_that_is_broken_is_one_warning(policy: str, tmp_path: Path) -> None:
+    marked = GOOD
+    for old, new in BROKEN_POLICIES[policy]:
+        assert marked.count(old) == 1
+        marked = marked.replace(old, new)
+    found = finds(tmp_path / "fleet.yaml", policy, marked)
+    assert found.severity == "warning"
+
+
+def finds(path: Path, code: str, marked: str) -> LocatedDiagnostic:
+    """The one finding of a config, which is at the mark."""
     path.write_text(marked.replace(HERE, ""))
     (found,) = check(path)
     before = marked[: marked.index(HERE)]
     assert (found.code, found.line) == (code, before.count("\n") + 1)
     assert found.column == len(before) - before.rfind("\n")
     assert found.suggestion
+    return found

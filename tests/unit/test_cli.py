@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from router_service import __version__
 from router_service.cli import router_service
 from router_service.config.routing import load_table
+from router_service.core import Facts, Router
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = str(ROOT / "config/model-mappings.yaml")
@@ -28,6 +29,7 @@ FLEET = (
     "  small-7b: {provider: two}\n"
     "fallback_chains:\n"
     "  big-70b: {chain: [small-7b]}\n"
+    "policies: {severity: {single-failure-domain: off}}\n"
     "unknown_model: reject\n"
 )
 
@@ -108,7 +110,7 @@ def test_check_lists_errors_and_fails(tmp_path: Path) -> None:
     result = run("check", str(path))
     assert result.exit_code == 1
     assert f"{path}:8:21: error: " in result.stdout
-    assert f"{path}:10:1: error: " in result.stdout
+    assert f"{path}:11:1: error: " in result.stdout
     assert result.stdout.endswith(f"{path}: 2 errors, 0 warnings\n")
 
 
@@ -132,7 +134,7 @@ def test_check_as_sarif(tmp_path: Path) -> None:
     assert {place["artifactLocation"]["uri"] for place in places} == {path.as_posix()}
     assert [place["region"] for place in places] == [
         {"startLine": 8, "startColumn": 21},
-        {"startLine": 10, "startColumn": 1},
+        {"startLine": 11, "startColumn": 1},
     ]
     assert {found["level"] for found in scan["results"]} == {"error"}
     rules = {rule["id"] for rule in scan["tool"]["driver"]["rules"]}
@@ -154,13 +156,44 @@ def test_a_good_file_has_no_annotation(fleet: str) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
 
 
+ACCEPTED = FLEET.replace(
+    "policies: {severity: {single-failure-domain: off}}\n",
+    "policies: {accept: [{policy: single-failure-domain, at: small-7b, reason: no other}]}\n",
+)
+
+
+def test_what_is_accepted_is_counted_and_shown_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "accepted.yaml"
+    path.write_text(ACCEPTED)
+    result = run("check", str(path), "--strict")
+    assert (result.exit_code, result.stdout) == (0, f"{path}: 0 errors, 0 warnings, 1 accepted\n")
+    shown = run("check", str(path), "--show-accepted").stdout.splitlines()
+    assert shown[0].startswith(f"{path}:6:3: accepted: nothing is left of the plan of `small-7b`")
+    assert shown[1:] == ["  reason: no other", result.stdout.rstrip()]
+
+
+def test_what_is_accepted_is_part_of_every_machine_form(tmp_path: Path) -> None:
+    path = tmp_path / "accepted.yaml"
+    path.write_text(ACCEPTED)
+    report = json.loads(run("check", str(path), "--json").stdout)
+    assert (report["diagnostics"], report["errors"], report["warnings"]) == ([], 0, 0)
+    (accepted,) = report["accepted"]
+    assert (accepted["code"], accepted["accepted"]) == ("single-failure-domain", "no other")
+    sarif = json.loads(run("check", str(path), "--format", "sarif", "--show-accepted").stdout)
+    (found,) = sarif["runs"][0]["results"]
+    assert found["suppressions"] == [{"kind": "external", "justification": "no other"}]
+    github = run("check", str(path), "--format", "github", "--show-accepted").stdout
+    assert github.startswith(f"::notice file={path},line=6,col=3,title=single-failure-domain::")
+    assert run("check", str(path), "--format", "github").stdout == ""
+
+
 def test_strict_makes_warnings_fail(tmp_path: Path) -> None:
     path = tmp_path / "warned.yaml"
     path.write_text(FLEET + "router_settings: {redis_host: localhost}\n")
     assert run("check", str(path)).exit_code == 0
     strict = run("check", str(path), "--strict")
     assert strict.exit_code == 1
-    assert f"{path}:10:" in strict.stdout
+    assert f"{path}:11:" in strict.stdout
     assert "warning: " in strict.stdout
 
 
@@ -189,8 +222,109 @@ def test_route_prints_every_promised_field(fleet: str) -> None:
 def test_route_as_a_table(fleet: str) -> None:
     result = run("route", "--config", fleet, "--model", "big-70b", "--prompt", "hi")
     assert result.exit_code == 0, result.output
-    for shown in ("big-70b on one", "exact", "Plan", "small-7b", "-90 %", "Candidates"):
+    for shown in ("big-70b on one", "exact", "Plan", "small-7b", "90 % fewer", "Candidates"):
         assert shown in result.stdout
+
+
+def test_route_tells_what_candidates_are_scored_by_and_what_hops_cost(fleet: str) -> None:
+    decision = routed("--config", fleet, "--model", "big-70b", "--prompt", "hi")
+    chosen, fallback = decision["candidates"]
+    assert chosen["terms"]["strategy"] == "weighted"
+    assert {"formula", "weight", "load", "in_flight", "capacity"} <= chosen["terms"].keys()
+    assert fallback["score"] is None
+    first, second = decision["plan"]
+    assert first["quality"] == "as good as the first"
+    assert second["quality"].endswith("90 % fewer parameters")
+    assert {
+        "tier_step",
+        "capabilities_kept",
+        "capabilities_lost",
+        "context_window",
+    } <= second.keys()
+
+
+def test_route_names_the_nearest_changes(fleet: str, tmp_path: Path) -> None:
+    args = ("--config", fleet, "--model", "big-70b", "--prompt", "hi")
+    decision = routed(*args)
+    capacity = decision["candidates"][0]["terms"]["capacity"]
+    full = next(
+        change for change in decision["nearest_changes"] if change["kind"] == "more_in_flight"
+    )
+    assert full["amount"] == capacity
+    assert full["text"] == f"one: {capacity} more requests in flight → {full['first']}"
+    assert decision["reruns"] <= 200
+    shown = run("route", *args).stdout
+    assert "Nearest changes" in shown
+    assert full["text"] in " ".join(shown.split())
+    # The change as told, made to the state, puts that one first; one request less does not.
+    for in_flight, provider in ((capacity, "two"), (capacity - 1, "one")):
+        state = {"version": 3, "providers": {"one": {"in_flight": in_flight}}}
+        file = tmp_path / f"{in_flight}.json"
+        file.write_text(json.dumps(state))
+        assert routed(*args, "--state", str(file))["provider"] == provider
+
+
+def test_route_says_where_nothing_would_alter_the_choice(fleet: str) -> None:
+    args = ("--config", fleet, "--model", "small-7b", "--prompt", "hi")
+    assert routed(*args)["nearest_changes"] == []
+    shown = run("route", *args).stdout
+    assert "Nothing that was tried would put another first" in shown
+    assert "more requests in flight" in shown
+
+
+def test_route_takes_up_one_line_of_a_decision_log(fleet: str, tmp_path: Path) -> None:
+    router = Router(load_table(Path(fleet)), "log")
+    router.restore(b'{"version": 3, "providers": {"one": {"in_flight": 2}}}')
+    router.record(True)
+    router.decide(Facts("big-70b", prompt_tokens=77), 1_000_000_000_000_000, 5)
+    (line,), _ = router.take_records()
+    file = tmp_path / "record.json"
+    file.write_text(line)
+    again = routed("--config", fleet, "--state", str(file))
+    made = json.loads(line)["decision"]
+    assert {
+        name: again[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")
+    } == {name: made[name] for name in ("deployment", "seed", "prompt_tokens", "propensity")}
+    assert again["candidates"][0]["terms"]["in_flight"] == 2
+    # What is given counts before the record.
+    other = routed("--config", fleet, "--state", str(file), "--model", "small-7b", "--seed", "6")
+    assert (other["deployment"], other["seed"]) == ("small-7b@two", 6)
+
+
+def test_a_snapshot_names_no_request(fleet: str, tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_text('{"version": 3}')
+    result = run("route", "--config", fleet, "--state", str(file))
+    assert result.exit_code == 2
+    assert "name a --model" in result.stderr
+    file.write_text('{"kind": "decision", "v": 1}')
+    result = run("route", "--config", fleet, "--state", str(file))
+    assert result.exit_code == 1
+    assert "not the record of a decision" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "beside", [("--config", "fleet.yaml"), ("--state", "state.json"), ("--seed", "1")]
+)
+def test_a_running_router_has_its_own_config_state_and_seed(beside: tuple[str, str]) -> None:
+    result = run("route", "--model", "m", "--address", "127.0.0.1:1", *beside)
+    assert result.exit_code == 2
+    assert f"give --address or {beside[0]}, not both" in result.stderr
+
+
+def test_route_says_where_no_router_answers() -> None:
+    # The variable names a config for other uses of the command, so it is no contradiction.
+    environment = {"ROUTER_SERVICE_CONFIG": "fleet.yaml"}
+    result = run("route", "--model", "m", "--address", "127.0.0.1:1", env=environment)
+    assert result.exit_code == 1
+    assert "no router answers at 127.0.0.1:1" in result.stderr
+
+
+@pytest.mark.parametrize("header", ["x y=1", "x-trace-bin=1", "x-name=gr\u00fcn"])
+def test_a_header_that_grpc_cannot_send_is_a_message(header: str) -> None:
+    result = run("route", "--model", "m", "--address", "127.0.0.1:1", "--header", header)
+    assert result.exit_code == 1
+    assert "cannot be sent over gRPC" in result.stderr
 
 
 def test_the_same_seed_gives_the_same_decision(fleet: str) -> None:

@@ -28,6 +28,7 @@ FLEET = (
     "  code: {preferred_models: ['big \"a\" #1-70b']}\n"
     "fallback_chains:\n"
     "  'big \"a\" #1-70b': {chain: [small-7b]}\n"
+    "policies: {severity: {single-failure-domain: off, capability-lost: off}}\n"
     "unknown_model: reject\n"
 )
 
@@ -105,8 +106,8 @@ def test_tables_show_the_same(fleet: Path) -> None:
 def test_findings_of_check_are_listed(fleet: Path) -> None:
     fleet.write_text(FLEET + "router_settings: {redis_host: localhost}\n")
     (finding,) = analysed(fleet)["policies"]
-    assert (finding["severity"], finding["line"]) == ("warning", 12)
-    assert "fleet.yaml:12:" in run(str(fleet)).stdout.replace("\n", "")
+    assert (finding["severity"], finding["line"]) == ("warning", 13)
+    assert "fleet.yaml:13:" in run(str(fleet)).stdout.replace("\n", "")
 
 
 def test_a_broken_file_fails_with_its_places(tmp_path: Path) -> None:
@@ -225,6 +226,17 @@ def test_the_documented_figures_are_those_found() -> None:
             analysis["system"]["lowest_availability"], abs=1e-12
         )
         assert rows["models above 99.9999 %"][column] == f"{many} of {len(public)}"
+        scenarios = {" ".join(item["down"]): item for item in analysis["scenarios"]}
+        lost = scenarios.pop("local")["lost"]
+        del scenarios["cloud"]
+        spread = analysis["traffic"]
+        assert rows["pairs of domains that take models out"][column] == str(len(scenarios))
+        assert rows["models lost while all that is local is down"][column] == str(len(lost))
+        for end in ("first", "last"):
+            told = rows[f"entropy of {end} hops, bits"][column]
+            assert told == f"{spread[end]['entropy_bits']:.2f}"
+        most = max(item["expected"]["attempts"] for item in public)
+        assert rows["most attempts expected"][column] == f"{most:.2f}"
 
 
 @pytest.mark.parametrize("version", [1, 2])

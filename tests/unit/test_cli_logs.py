@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router_service.cli import router_service
+from router_service.logs.lines import decision_line_of
 from router_service.logs.uptime import Uptime
 from router_service.observe.access_log import request_fields, router_lines
 from router_service.types import AttemptRecord, Operation, OutcomeClass, RequestRecord, Usage
@@ -201,6 +202,53 @@ def test_following_shows_what_comes_also_after_a_rotation(tmp_path: Path, log: P
             assert " after " in process.stdout.readline()
         finally:
             process.terminate()
+
+
+DECISION: dict[str, Any] = {
+    "time": "2026-01-31T12:00:00.000Z",
+    "requested_model": "m",
+    "rule": "pool",
+    "strategy": "least_loaded",
+    "model": "m",
+    "provider": "one",
+    "attempts": [],
+    "status": None,
+}
+
+
+def test_a_decision_in_one_line() -> None:
+    assert decision_line_of(DECISION) == (
+        "2026-01-31T12:00:00.000Z decided m [pool, least_loaded] one"
+    )
+    tried = request_fields(MOVED)["attempts"]
+    assert decision_line_of(DECISION | {"attempts": tried, "status": "ok"}) == (
+        "2026-01-31T12:00:00.000Z ok m [pool, least_loaded] one (unavailable) 10 ms -> two 500 ms"
+    )
+
+
+@pytest.mark.parametrize("name", ["time", "requested_model", "rule", "strategy", "provider"])
+def test_no_name_of_a_decision_can_forge_a_line(name: str) -> None:
+    line = decision_line_of(DECISION | {name: "x\n\x1b[2J\u202eok"})
+    assert line.isprintable()
+    assert r"x\n\x1b[2J\u202eok" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("FILE", "--live"), "FILE and --live exclude each other"),
+        ((), "name the FILE to read, or watch a running router with --live"),
+        (("FILE", "--model", "m"), "--model, --provider and --rule go with --live"),
+        (("FILE", "--rule", "exact"), "--model, --provider and --rule go with --live"),
+        (("--live", "--rule", "exakt"), "'exakt' is not one of 'exact'"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(
+    log: Path, options: tuple[str, ...], told: str
+) -> None:
+    result = run("logs", "tail", *(log if option == "FILE" else option for option in options))
+    assert result.exit_code == 2
+    assert told in result.stderr
 
 
 # ── uptime ───────────────────────────────────────────────────────────────────────────────────────

@@ -9,13 +9,13 @@ use crate::table::{DeploymentId, Provider, ProviderId, Table};
 
 /// What can go: one provider, or all of a failure domain.
 #[derive(Clone, Copy)]
-enum Place<'t> {
+pub enum Place<'t> {
     Provider(ProviderId, &'t Provider),
     FailureDomain(&'t str),
 }
 
 impl Place<'_> {
-    fn holds(self, table: &Table, hop: DeploymentId) -> bool {
+    pub fn holds(self, table: &Table, hop: DeploymentId) -> bool {
         match self {
             Self::Provider(id, _) => table.deployments.get(hop).provider == id,
             Self::FailureDomain(name) => table.provider_of(hop).failure_domain == name,
@@ -31,14 +31,14 @@ impl Place<'_> {
         self.touches(plan) && plan.hops.iter().all(|hop| self.holds(plan.table, *hop))
     }
 
-    fn kind(self) -> PlaceKind {
+    pub fn kind(self) -> PlaceKind {
         match self {
             Self::Provider(..) => PlaceKind::Provider,
             Self::FailureDomain(_) => PlaceKind::FailureDomain,
         }
     }
 
-    fn name(self) -> String {
+    pub fn name(self) -> String {
         match self {
             Self::Provider(_, provider) => provider.id.clone(),
             Self::FailureDomain(name) => name.to_owned(),
@@ -74,7 +74,8 @@ pub fn blast_radius(table: &Table, plans: &[&Plan<'_>]) -> Vec<BlastRadius> {
         .collect()
 }
 
-fn places(table: &Table) -> Vec<Place<'_>> {
+/// All that can go: every provider, then every failure domain.
+pub fn places(table: &Table) -> Vec<Place<'_>> {
     let providers = || table.providers.iter();
     let mut places: Vec<Place> = Vec::new();
     places.extend(providers().map(|(id, provider)| Place::Provider(id, provider)));

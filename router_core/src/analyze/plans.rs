@@ -4,14 +4,18 @@
 
 use std::sync::Arc;
 
-use super::availability::{domains, downtime_s_per_month, unavailability};
+use super::assumptions::Assumptions;
+use super::availability::{domains, downtime_s_per_month, unavailability, Answers, Ups};
+use super::cost::{expected, worst};
 use super::losses::single_points;
 use super::report::{DomainReport, HopReport, ModelReport};
+use crate::choose::Choice;
 use crate::decision::{change_pct, Decision};
 use crate::eligibility::has_capability;
 use crate::facts::Facts;
 use crate::ids::Arena;
 use crate::router::Router;
+use crate::strategy::Strategy;
 use crate::table::{DeploymentId, ModelId, Table};
 
 pub struct Plan<'t> {
@@ -25,25 +29,43 @@ pub struct Plan<'t> {
     decision: Option<Decision>,
 }
 
-pub fn plans(table: &Table) -> Vec<Plan<'_>> {
+/// What is chosen for each model. It is part of the compiled table, so that policies and analyses judge
+/// the same and nothing is chosen twice.
+pub fn idle_choices(table: &Table) -> Vec<Option<Choice>> {
     let asked = Table { experiments: Arena::default(), query_classes: None, ..table.clone() };
     let mut router = Router::new(Arc::new(asked), String::new());
-    let models = table.models.iter();
-    models
-        .map(|(id, model)| {
-            let facts = Facts { model: model.name.clone(), batch_size: 1, ..Facts::default() };
-            let decision = router.explain(&facts, 0, 0).ok();
-            let hops = decision.iter().flat_map(|decision| &decision.choice.plan);
-            let limit = usize::from(table.settings.max_attempts);
-            Plan {
-                table,
-                model: id,
-                public: model.deployments.iter().any(|own| table.deployments.get(*own).enabled),
-                hops: hops.map(|hop| hop.deployment).take(limit).collect(),
-                decision,
-            }
+    let facts = |name: &str| Facts { model: name.to_owned(), batch_size: 1, ..Facts::default() };
+    let models = table.models.iter().map(|(_, model)| facts(&model.name));
+    models.map(|facts| Some(router.explain(&facts, 0, 0).ok()?.choice)).collect()
+}
+
+pub fn plans(table: &Table) -> Vec<Plan<'_>> {
+    let shared = Arc::new(table.clone());
+    let choices = table.models.iter().zip(&table.idle_choices);
+    choices
+        .map(|((id, model), choice)| Plan {
+            table,
+            model: id,
+            public: table.is_public(model),
+            hops: table.tried(id),
+            decision: choice.clone().map(|choice| decision(&shared, &model.name, choice)),
         })
         .collect()
+}
+
+fn decision(table: &Arc<Table>, model: &str, choice: Choice) -> Decision {
+    Decision {
+        id: String::new(),
+        table: table.clone(),
+        requested: model.to_owned(),
+        choice,
+        spender: None,
+        prompt_tokens: 0,
+        now_us: 0,
+        seed: 0,
+        permit: String::new(),
+        permit_expires_us: 0,
+    }
 }
 
 impl Plan<'_> {
@@ -51,8 +73,31 @@ impl Plan<'_> {
         &self.table.models.get(self.model).name
     }
 
-    pub fn report(&self) -> ModelReport {
+    /// What requests are sent to first, with their shares: several deployments where the strategy shares
+    /// by weight, else the first of the plan.
+    pub fn first_choices(&self) -> Vec<(DeploymentId, f64)> {
+        let Some((first, decision)) = self.hops.first().zip(self.decision.as_ref()) else {
+            return Vec::new();
+        };
+        let strategy = decision.choice.strategy;
+        if !strategy.keeps_shares() && strategy != Strategy::SimpleShuffle {
+            return vec![(*first, 1.0)];
+        }
+        let own = |hop: DeploymentId| self.table.deployments.get(hop);
+        let candidates = decision.choice.plan.iter().zip(&self.hops);
+        let equals: Vec<(DeploymentId, f64)> = candidates
+            .filter(|(hop, id)| hop.score.is_some() && own(**id).priority == own(*first).priority)
+            .map(|(_, id)| {
+                (*id, if strategy == Strategy::RoundRobin { 1.0 } else { own(*id).weight })
+            })
+            .collect();
+        let total: f64 = equals.iter().map(|(_, weight)| weight).sum();
+        equals.into_iter().map(|(id, weight)| (id, weight / total)).collect()
+    }
+
+    pub fn report(&self, assumptions: &Assumptions) -> ModelReport {
         let model = self.table.models.get(self.model);
+        let answers = Answers::of(self.table, &Ups::priors(self.table), &self.hops);
         let domains = domains(self.table, &self.hops);
         let unavailability = unavailability(&domains);
         let planned = self.decision.as_ref().map_or(0, |decision| decision.choice.plan.len());
@@ -67,7 +112,13 @@ impl Plan<'_> {
                 .into_iter()
                 .map(|(domain, up)| DomainReport { failure_domain: domain.to_owned(), up })
                 .collect(),
-            plan: self.decision.iter().flat_map(|decision| self.hop_reports(decision)).collect(),
+            expected: expected(self, &answers, assumptions),
+            worst: worst(self, assumptions),
+            plan: self
+                .decision
+                .iter()
+                .flat_map(|decision| self.hop_reports(decision, &answers))
+                .collect(),
             beyond_attempt_limit: planned - self.hops.len(),
         }
     }
@@ -75,9 +126,11 @@ impl Plan<'_> {
     fn hop_reports<'d>(
         &'d self,
         decision: &'d Decision,
+        answers: &'d Answers,
     ) -> impl Iterator<Item = HopReport> + use<'d> {
         let before = std::iter::once(None).chain(self.hops.iter().copied().map(Some));
-        self.hops.iter().zip(before).map(|(hop, before)| self.hop(decision, *hop, before))
+        let hops = self.hops.iter().zip(before).zip(&answers.at_hop);
+        hops.map(|((hop, before), answers)| self.hop(decision, *hop, before, *answers))
     }
 
     fn hop(
@@ -85,6 +138,7 @@ impl Plan<'_> {
         decision: &Decision,
         hop: DeploymentId,
         before: Option<DeploymentId>,
+        answers: f64,
     ) -> HopReport {
         let table = self.table;
         let asked = table.models.get(self.model).capabilities;
@@ -102,6 +156,7 @@ impl Plan<'_> {
             provider: provider.id.clone(),
             failure_domain: provider.failure_domain.clone(),
             tier: deployment.model.map(|model| table.models.get(model).tier),
+            answers,
             param_change_pct: decision.param_change_pct(hop),
             param_step_pct: before.and_then(|before| {
                 Some(change_pct(decision.parameters(before)?, decision.parameters(hop)?))

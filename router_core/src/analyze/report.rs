@@ -3,7 +3,13 @@
 
 use serde::Serialize;
 
+use super::assumptions::Assumptions;
+use super::cost::{ExpectedReport, FallbackCost, WorstReport};
 use super::graph::Graph;
+use super::monte_carlo::MonteCarloReport;
+use super::queueing::QueueingReport;
+use super::scenarios::{DownReport, ScenarioReport};
+use super::traffic::TrafficReport;
 use crate::table::{Location, ModelId, Table, Tier};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +31,14 @@ pub struct Report {
     pub models: Vec<ModelReport>,
     pub positions: Vec<Positions>,
     pub blast_radius: Vec<BlastRadius>,
+    pub traffic: TrafficReport,
+    pub fallback_cost: FallbackCost,
+    pub scenarios: Vec<ScenarioReport>,
+    /// What was assumed to be down, where anything was.
+    pub down: Option<DownReport>,
+    pub queueing: Option<QueueingReport>,
+    pub monte_carlo: Option<MonteCarloReport>,
+    pub assumptions: Assumptions,
     pub graph: GraphReport,
 }
 
@@ -88,6 +102,8 @@ pub struct ModelReport {
     pub downtime_s_per_month: f64,
     pub single_points_of_failure: Vec<Point>,
     pub failure_domains: Vec<DomainReport>,
+    pub expected: ExpectedReport,
+    pub worst: WorstReport,
     pub plan: Vec<HopReport>,
     /// Deployments of the plan past the attempt limit, which are left out here.
     pub beyond_attempt_limit: usize,
@@ -106,6 +122,8 @@ pub struct HopReport {
     pub provider: String,
     pub failure_domain: String,
     pub tier: Option<Tier>,
+    /// The probability that this hop is the first that is up.
+    pub answers: f64,
     /// Change of the parameter count against the first hop, per cent.
     pub param_change_pct: Option<f64>,
     /// The same against the hop before.

@@ -128,6 +128,9 @@ fn tested(
 
 /// The hash of what keeps its arm: without the unit asked for the prompt, without text the seed.
 fn unit(unit: Unit, facts: &Facts, seed: u64) -> u64 {
+    if facts.of_any_unit {
+        return seed;
+    }
     let name = match unit {
         Unit::Session => facts.session.as_deref(),
         Unit::User => facts.principal.as_deref(),

@@ -7,6 +7,7 @@ mod conditions;
 mod group;
 mod plan;
 mod scene;
+mod witness;
 
 use crate::allowance::Shortfall;
 use crate::complexity::{band, work_size, Band};
@@ -22,6 +23,10 @@ use crate::view::View;
 use assign::{assign, Allocation, Assignment};
 use plan::Planner;
 use scene::Scene;
+
+pub(crate) use group::Group;
+pub(crate) use scene::Candidate;
+pub(crate) use witness::Witness;
 
 /// One deployment of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,6 +130,18 @@ pub fn choose(
     now_us: u64,
     seed: u64,
 ) -> Result<Choice, Refusal> {
+    choose_before(&mut (), table, view, facts, now_us, seed)
+}
+
+/// The same before a witness.
+pub(crate) fn choose_before(
+    witness: &mut impl Witness,
+    table: &Table,
+    view: &impl View,
+    facts: &Facts,
+    now_us: u64,
+    seed: u64,
+) -> Result<Choice, Refusal> {
     let mut resolution = resolve(table, view, facts)?;
     let code = resolution.capability.is_some_and(|id| table.capabilities.get(id).name == "code");
     let band = band(facts, &table.complexity, code);
@@ -145,7 +162,7 @@ pub fn choose(
     }
     let answer_tokens = work_size(facts, &table.complexity).saturating_sub(facts.prompt_tokens);
     let scene = Scene { table, view, facts, resolution: &resolution, band, answer_tokens, now_us };
-    let mut planner = Planner::new(&scene, asked);
+    let mut planner = Planner::new(&scene, asked, witness);
     let mut rng = Rng::new(seed);
     planner.candidates(&mut rng);
     planner.chain(&mut rng);

@@ -3,7 +3,7 @@
 
 use super::group::Group;
 use super::scene::{Candidate, Scene};
-use super::{Choice, Hop, Note, Refusal};
+use super::{Choice, Hop, Note, Refusal, Witness};
 use crate::eligibility::{has_capability, Needs, Skip, Subject};
 use crate::facts::Features;
 use crate::rendezvous::stable_hash;
@@ -16,8 +16,9 @@ use crate::table::{
 };
 use crate::view::View;
 
-pub struct Planner<'a, V> {
+pub struct Planner<'a, V, W> {
     scene: &'a Scene<'a, V>,
+    witness: &'a mut W,
     /// The strategy the request itself names, where that is allowed.
     asked: Option<Strategy>,
     needs: Needs<'a>,
@@ -47,10 +48,11 @@ enum Met {
     Planned,
 }
 
-impl<'a, V: View> Planner<'a, V> {
-    pub fn new(scene: &'a Scene<'a, V>, asked: Option<Strategy>) -> Self {
+impl<'a, V: View, W: Witness> Planner<'a, V, W> {
+    pub fn new(scene: &'a Scene<'a, V>, asked: Option<Strategy>, witness: &'a mut W) -> Self {
         Self {
             scene,
+            witness,
             asked,
             needs: Needs::of(scene.facts, None),
             preferred: scene.preferred_providers(),
@@ -250,6 +252,7 @@ impl<'a, V: View> Planner<'a, V> {
             Some(skip) => self.skip(deployment, skip),
             None if self.met(deployment) == Met::Planned => {}
             None => {
+                self.witness.alone(&subject);
                 self.picks.push(Pick { first: deployment, drawn: Drawn::CERTAIN, charge: None });
                 let full = !subject.has_room(&scene.table.settings, scene.now_us);
                 self.note(deployment, Met::Planned);
@@ -272,11 +275,14 @@ impl<'a, V: View> Planner<'a, V> {
                 None if self.met(id) == Met::Planned => {}
                 None => {
                     let preferred = &self.preferred;
-                    entries.push(scene.entry(candidate, &subject, group, preferred, credit(id)));
+                    let entry = scene.entry(candidate, &subject, group, preferred, credit(id));
+                    self.witness.candidate(candidate, &subject, group, &entry);
+                    entries.push(entry);
                 }
             }
         }
         let drawn = order(group.strategy, &mut entries, &mut self.chance(group, rng));
+        self.witness.ordered(&entries, drawn);
         if let Some(first) = entries.first() {
             // What a session or exploration chose is owed by nobody.
             let shared = drawn.basis == Basis::Strategy && entries.len() > 1;

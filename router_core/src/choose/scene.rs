@@ -183,10 +183,7 @@ impl<V: View> Scene<'_, V> {
             return Expected::NOTHING;
         }
         let Subject { part, provider, .. } = *subject;
-        let measured = match strategy {
-            Strategy::UsageBased => &part.published,
-            _ => &part.measured,
-        };
+        let measured = strategy.figures_of(part);
         let stream = self.facts.stream;
         let times = measured.of(stream);
         let known_us = match times.samples {

@@ -31,6 +31,11 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do, in one sentence.
     pub suggestion: Option<String>,
+    /// What it is about, by the names an `accept` may use.
+    #[serde(skip)]
+    pub names: Vec<String>,
+    /// Why the config accepts it; then it is neither an error nor a warning.
+    pub accepted: Option<String>,
 }
 
 impl Diagnostic {
@@ -43,6 +48,8 @@ impl Diagnostic {
             offset: None,
             message: message.into(),
             suggestion: None,
+            names: Vec::new(),
+            accepted: None,
         }
     }
 
@@ -68,6 +75,18 @@ impl Diagnostic {
             }
             None => self,
         }
+    }
+
+    #[must_use]
+    pub fn about(mut self, name: &str) -> Self {
+        self.names.push(name.to_owned());
+        self
+    }
+
+    /// Whether no table may be used with it.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.severity == Severity::Error && self.accepted.is_none()
     }
 
     #[must_use]
@@ -104,7 +123,7 @@ impl Report {
 
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|found| found.severity == Severity::Error)
+        self.0.iter().any(Diagnostic::is_fatal)
     }
 
     /// Whether something inside `place` is already reported as an error.

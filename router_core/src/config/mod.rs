@@ -16,6 +16,7 @@ use diagnostics::{Diagnostic, Report};
 use pointer::Pointer;
 use schema::Document;
 
+pub(crate) use compile::capabilities::current_name;
 pub use schema::schema;
 
 /// Sections whose names the rest of the file is made of.
@@ -27,10 +28,8 @@ const NAMING_SECTIONS: [&str; 4] = ["providers", "models", "capabilities", "fall
 /// warning, in the order of the stages that found them.
 pub fn compile(json: &[u8]) -> Result<Table, Vec<Diagnostic>> {
     let mut report = Report::default();
-    let mut config = match read(json) {
-        Ok(config) => config,
-        Err(found) => return Err(vec![found]),
-    };
+    let mut config = read(json)?;
+    let own_models = config.contains_key("models");
     defaults::fill(&mut config, &mut report);
     let mut config = Value::Object(config);
     let version = version(&config);
@@ -42,7 +41,7 @@ pub fn compile(json: &[u8]) -> Result<Table, Vec<Diagnostic>> {
         remove(&mut config, place);
     }
     match serde_json::from_value::<Document>(config) {
-        Ok(document) => compile::compile(&document, version, report),
+        Ok(document) => compile::compile(&document, version, own_models, report),
         Err(error) => {
             let message = format!("the config cannot be read: {error}");
             report.add(Diagnostic::error("wrong-type", &Pointer::root(), message));
@@ -51,7 +50,7 @@ pub fn compile(json: &[u8]) -> Result<Table, Vec<Diagnostic>> {
     }
 }
 
-fn read(json: &[u8]) -> Result<Map<String, Value>, Diagnostic> {
+fn read(json: &[u8]) -> Result<Map<String, Value>, Vec<Diagnostic>> {
     let root = Pointer::root();
     let empty = || {
         Diagnostic::error("empty-config", &root, "the config is empty").suggest(
@@ -59,23 +58,23 @@ fn read(json: &[u8]) -> Result<Map<String, Value>, Diagnostic> {
              your own servers under `providers` and your models under `models`",
         )
     };
-    match serde_json::from_slice(json) {
-        Ok(Value::Null) => Err(empty()),
+    let found = match serde_json::from_slice(json) {
+        Ok(Value::Null) => empty(),
         Ok(Value::Object(mut sections)) => {
             sections.retain(|_, section| !section.is_null());
-            if sections.is_empty() {
-                Err(empty())
-            } else {
-                Ok(sections)
+            if !sections.is_empty() {
+                return Ok(sections);
             }
+            empty()
         }
-        Ok(_) => Err(Diagnostic::error("wrong-type", &root, "the config is not a mapping")
-            .suggest("start with sections such as `providers:` and `models:`")),
+        Ok(_) => Diagnostic::error("wrong-type", &root, "the config is not a mapping")
+            .suggest("start with sections such as `providers:` and `models:`"),
         Err(error) => {
             let message = format!("the config is not valid JSON: {error}");
-            Err(Diagnostic::error("invalid-json", &root, message))
+            Diagnostic::error("invalid-json", &root, message)
         }
-    }
+    };
+    Err(vec![found])
 }
 
 /// Takes out what stands at a place.

@@ -145,7 +145,8 @@ impl<'a> Walker<'a> {
             }
             if let Some(reason) = property.get("x-unused").and_then(Value::as_str) {
                 let message = format!("`{key}` has no effect: {reason}");
-                self.report.add(Diagnostic::warning("unused-key", &place, message).at_key());
+                let found = Diagnostic::warning("unused-key", &place, message);
+                self.report.add(found.at_key().about(key).suggest("take it out"));
             }
             self.visit(value, property, &place, declared);
         }
@@ -162,18 +163,19 @@ impl<'a> Walker<'a> {
         match schema.get("additionalProperties") {
             Some(Value::Bool(false)) => {
                 let message = format!("unknown key `{key}`");
-                let found = Diagnostic::error("unknown-key", at, message).at_key();
+                let found = Diagnostic::error("unknown-key", at, message).at_key().about(key);
                 self.report.add(found.suggest_name(key, declared_keys(schema)));
             }
             Some(entry @ Value::Object(_)) => self.visit(value, entry, at, false),
             _ if schema.get("properties").is_none() => {}
             _ => {
                 let message = format!("nothing uses the key `{key}`");
-                let mut found = Diagnostic::warning("unused-key", at, message).at_key();
-                if let Some(name) = closest(key, declared_keys(schema)) {
-                    found = found.suggest(format!("did you mean `{name}`?"));
-                }
-                self.report.add(found);
+                let found = Diagnostic::warning("unused-key", at, message).at_key().about(key);
+                let fix = match closest(key, declared_keys(schema)) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => "take it out".to_owned(),
+                };
+                self.report.add(found.suggest(fix));
             }
         }
     }

@@ -150,6 +150,7 @@ impl PyFacts {
             chain: chain.filter(|name| !name.is_empty()),
             headers,
             allowed,
+            of_any_unit: false,
         }))
     }
     #[getter]

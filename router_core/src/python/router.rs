@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
 
 use crate::hold::{Hold, HoldKind};
-use crate::record::Entry;
+use crate::record::{recall, Entry};
 use crate::router::Router;
 use crate::state::{LoadSignal, Snapshot, SNAPSHOT_VERSION};
 
@@ -80,10 +80,10 @@ impl PyRouter {
         now_us: u64,
         seed: u64,
     ) -> PyResult<Vec<u8>> {
-        let explained = guard(|| Ok(locked(&self.router).explain(&facts.0, now_us, seed)))?;
-        explained
-            .map(|decision| decision.explain().to_string().into_bytes())
-            .map_err(|error| refused(py, &error))
+        let explained = guard(|| Ok(locked(&self.router).explained(&facts.0, now_us, seed)))?;
+        let explained = explained.map_err(|error| refused(py, &error))?;
+        // The search decides many times over, on a router of its own.
+        guard(|| Ok(py.detach(|| explained.json().to_string().into_bytes())))
     }
 
     fn begin(
@@ -283,6 +283,12 @@ impl PyRouter {
             )));
         }
         guard(|| Ok(locked(&self.router).restore(&snapshot)))
+    }
+
+    fn recall(&self, record: &[u8]) -> PyResult<(PyFacts, u64, u64)> {
+        let (facts, now_us, seed) = guard(|| Ok(recall(&mut locked(&self.router), record)))?
+            .map_err(PyValueError::new_err)?;
+        Ok((PyFacts(facts), now_us, seed))
     }
 
     fn in_flight(&self) -> PyResult<BTreeMap<String, u32>> {

@@ -55,6 +55,10 @@ impl PyDiagnostic {
     fn suggestion(&self) -> Option<&str> {
         self.0.suggestion.as_deref()
     }
+    #[getter]
+    fn accepted(&self) -> Option<&str> {
+        self.0.accepted.as_deref()
+    }
 }
 
 #[pyclass(frozen, name = "Provider", module = "router_service._core")]
@@ -238,6 +242,10 @@ impl PyTable {
     #[getter]
     fn warnings(&self) -> Vec<PyDiagnostic> {
         self.table.warnings.iter().cloned().map(PyDiagnostic).collect()
+    }
+    #[getter]
+    fn accepted(&self) -> Vec<PyDiagnostic> {
+        self.table.accepted.iter().cloned().map(PyDiagnostic).collect()
     }
     fn outline(&self) -> PyResult<Vec<u8>> {
         guard(|| Ok(outline(&self.table).to_string().into_bytes()))

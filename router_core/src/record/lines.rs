@@ -58,7 +58,7 @@ impl Made<'_> {
             "table_version": self.table.version,
             "now_us": self.now_us,
             "seed": self.seed,
-            "facts": lean(&self.facts),
+            "facts": lean(self.facts),
             "view": view(&Figures::of(self.read, self.table)),
         })
     }
@@ -131,18 +131,22 @@ fn put(object: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// Without the members that say nothing: every type written so reads them back as its defaults.
-fn lean(value: &impl Serialize) -> Value {
-    match serde_json::to_value(value) {
-        Ok(value) => without_rest(value),
-        Err(_) => Value::Null,
+/// Without the members that are as they are by default: every type written so reads them back as
+/// that. A zero or an empty list that somebody gave is no default and stays.
+fn lean<T: Serialize + Default>(value: &T) -> Value {
+    match (serde_json::to_value(value), serde_json::to_value(T::default())) {
+        (Ok(value), Ok(rest)) => without(value, &rest),
+        _ => Value::Null,
     }
 }
 
-fn without_rest(value: Value) -> Value {
-    let Value::Object(members) = value else { return value };
-    let members = members.into_iter().map(|(name, value)| (name, without_rest(value)));
-    Value::Object(members.filter(|(_, value)| !is_at_rest(value)).collect())
+fn without(value: Value, rest: &Value) -> Value {
+    let (Value::Object(members), Value::Object(rest)) = (&value, rest) else { return value };
+    let differing = members.iter().filter(|(name, member)| rest.get(*name) != Some(member));
+    let lean = |(name, member): (&String, &Value)| {
+        (name.clone(), without(member.clone(), rest.get(name).unwrap_or(&Value::Null)))
+    };
+    Value::Object(differing.map(lean).collect())
 }
 
 fn is_at_rest(value: &Value) -> bool {

@@ -10,7 +10,7 @@ mod replayer;
 pub use figures::Figures;
 pub use outbox::{Entry, Outbox};
 pub use recorder::{Read, Recorder};
-pub use replayer::Replayer;
+pub use replayer::{recall, Replayer};
 
 /// Of the form of the lines; a reader refuses what is newer.
 pub const RECORD_VERSION: u32 = 1;

@@ -18,6 +18,7 @@ use crate::table::Table;
 struct Record {
     v: u32,
     decision_id: Option<String>,
+    table_version: String,
     now_us: u64,
     seed: u64,
     facts: Facts,
@@ -35,12 +36,16 @@ impl Replayer {
     }
 
     /// `{"decision": …}` or `{"refused": …}`, in the form of a record. What the record says nothing of
-    /// stays as an earlier one had it.
+    /// stays as an earlier one had it. Under another table than the record's, weighted shares take their
+    /// turns by what is chosen here: what was owed under other weights says nothing of these.
     pub fn replay(&mut self, record: &[u8]) -> Result<Value, String> {
-        let record = read(record)?;
-        self.recall(&record);
+        let mut record = read(record)?;
+        self.recall(&mut record);
         Ok(match self.router.explain(&record.facts, record.now_us, record.seed) {
             Ok(mut decision) => {
+                if self.is_of_another_table(&record) {
+                    self.router.pass_turn(&decision.choice);
+                }
                 decision.id = record.decision_id.unwrap_or_default();
                 json!({ "decision": decision.explain() })
             }
@@ -48,10 +53,13 @@ impl Replayer {
         })
     }
 
-    /// The id of the first deployment for each seed; `None` where the request is refused.
+    /// The id of the first deployment for each seed; `None` where the request is refused. An
+    /// experiment's arm is drawn with the seed too, as over all units, because that is what the
+    /// propensity of a record tells. No turn passes, so this comes before the record is replayed.
     pub fn draws(&mut self, record: &[u8], seeds: &[u64]) -> Result<Vec<Option<String>>, String> {
-        let record = read(record)?;
-        self.recall(&record);
+        let mut record = read(record)?;
+        record.facts.of_any_unit = true;
+        self.recall(&mut record);
         let first = |seed: &u64| {
             let decision = self.router.explain(&record.facts, record.now_us, *seed).ok()?;
             let chosen = decision.chosen()?;
@@ -60,9 +68,23 @@ impl Replayer {
         Ok(seeds.iter().map(first).collect())
     }
 
-    fn recall(&mut self, record: &Record) {
+    fn recall(&mut self, record: &mut Record) {
+        if self.is_of_another_table(record) {
+            record.view.shares.clear();
+        }
         self.router.recall(&record.view, &record.facts, record.now_us);
     }
+
+    fn is_of_another_table(&self, record: &Record) -> bool {
+        record.table_version != self.router.table().version
+    }
+}
+
+/// Sets a router to what a recorded decision read; returns the request, the time and the seed.
+pub fn recall(router: &mut Router, record: &[u8]) -> Result<(Facts, u64, u64), String> {
+    let record = read(record)?;
+    router.recall(&record.view, &record.facts, record.now_us);
+    Ok((record.facts, record.now_us, record.seed))
 }
 
 fn read(record: &[u8]) -> Result<Record, String> {

@@ -30,6 +30,11 @@ impl Router {
         self.state.recall(figures, &self.table, &self.bindings, caller, now_us);
     }
 
+    /// Lets the turns of weighted shares pass as if this had been decided.
+    pub fn pass_turn(&mut self, choice: &Choice) {
+        self.charge(choice);
+    }
+
     pub(super) fn choose_recorded(
         &self,
         view: LiveView<'_>,

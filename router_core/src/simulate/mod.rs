@@ -31,6 +31,7 @@ use tally::Frame;
 use workload::Workload;
 
 pub use arrivals::Recorded;
+pub use provider::MS_PER_OUTPUT_TOKEN;
 pub use report::{DeploymentReport, ModelReport, ProviderReport, Report, Times};
 
 /// Most requests of one run: some minutes of work, and a gigabyte of figures.

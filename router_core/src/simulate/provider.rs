@@ -12,7 +12,7 @@ use crate::table::Provider;
 /// Ollama's own default.
 const QUEUE: u32 = 512;
 /// A mid-sized model on a mid-sized GPU: 50 tokens a second.
-const MS_PER_OUTPUT_TOKEN: f64 = 20.0;
+pub const MS_PER_OUTPUT_TOKEN: f64 = 20.0;
 /// A refused connection on a local network.
 const REFUSED_AFTER_US: u64 = 1_000;
 

@@ -13,6 +13,7 @@ mod recall;
 mod shares;
 mod snapshot;
 pub mod spending;
+mod suppose;
 mod traffic;
 mod waiting;
 mod window;
@@ -39,6 +40,7 @@ pub use live::LiveView;
 pub use provider::{LoadSignal, SATURATED_AT};
 pub use shares::Charge;
 pub use snapshot::{group_name, Snapshot, SNAPSHOT_VERSION};
+pub use suppose::Slots;
 
 /// Names of models kept from providers' lists.
 const MOST_LISTED: usize = 10_000;

@@ -22,6 +22,7 @@ pub use context_based::by_context;
 pub use entry::{Basis, Chance, Class, Drawn, Entry, Scope};
 pub use usage_based::WeightFactors;
 
+use crate::view::{DeploymentFigures, Measured};
 use score::{by_score, explore};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -103,6 +104,16 @@ impl Strategy {
     #[must_use]
     pub fn reads_figures(self) -> bool {
         self.compares_deployments() || self == Self::AdaptiveWeighted
+    }
+
+    /// The measurements it goes by.
+    #[must_use]
+    #[inline]
+    pub fn figures_of(self, part: &DeploymentFigures) -> &Measured {
+        match self {
+            Self::UsageBased => &part.published,
+            _ => &part.measured,
+        }
     }
 
     /// Whether it looks at deployments one by one, and so across the members of a capability.

@@ -23,22 +23,34 @@ pub fn is_public(world: &World, model: usize) -> bool {
     own.enabled && own.deployments.iter().any(|provider| world.providers[*provider].active)
 }
 
-/// The sum over all states of all domains: in each, one draw decides on all of a domain's providers.
+/// Providers that are up.
+pub type State = BTreeSet<usize>;
+
 pub fn availability(world: &World, plan: &[(usize, usize)]) -> f64 {
+    mean(world, &|up| first_up(plan, up).map_or(0.0, |_| 1.0))
+}
+
+/// The place of the hop that answers.
+pub fn first_up(plan: &[(usize, usize)], up: &State) -> Option<usize> {
+    plan.iter().position(|(_, provider)| up.contains(provider))
+}
+
+/// The mean over all states of all domains: in each, one draw decides on all of a domain's providers.
+pub fn mean(world: &World, figure: &dyn Fn(&State) -> f64) -> f64 {
     let domains: BTreeSet<&str> =
         world.providers.iter().map(|provider| provider.domain.as_str()).collect();
     let domains: Vec<&str> = domains.into_iter().collect();
-    sum_of_states(world, plan, &domains, &mut BTreeSet::new())
+    sum_of_states(world, figure, &domains, &mut BTreeSet::new())
 }
 
 fn sum_of_states(
     world: &World,
-    plan: &[(usize, usize)],
+    figure: &dyn Fn(&State) -> f64,
     domains: &[&str],
-    up: &mut BTreeSet<usize>,
+    up: &mut State,
 ) -> f64 {
     let Some((domain, others)) = domains.split_first() else {
-        return if plan.iter().any(|(_, provider)| up.contains(provider)) { 1.0 } else { 0.0 };
+        return figure(up);
     };
     let members: Vec<usize> = (0..world.providers.len())
         .filter(|index| world.providers[*index].domain == *domain)
@@ -51,7 +63,7 @@ fn sum_of_states(
         let drawn = f64::midpoint(state[0], state[1]);
         let mut up = up.clone();
         up.extend(members.iter().filter(|index| drawn < world.providers[**index].availability));
-        (state[1] - state[0]) * sum_of_states(world, plan, others, &mut up)
+        (state[1] - state[0]) * sum_of_states(world, figure, others, &mut up)
     });
     states.sum()
 }

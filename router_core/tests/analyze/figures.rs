@@ -1,6 +1,6 @@
 //! Figures anyone can work out by hand.
 
-use router_core::analyze::{analyze, Report};
+use router_core::analyze::{analyze, Assumptions, Report};
 use router_core::router::Router;
 use serde_json::{json, Value};
 
@@ -37,7 +37,7 @@ fn of(extra: &[(&str, Value)]) -> Report {
     for (key, value) in extra {
         config[key] = value.clone();
     }
-    analyze(&table(&config))
+    analyze(&table(&config), &Assumptions::default())
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn plans_are_those_the_router_makes() {
     let reference = include_str!("../../src/config/reference.json");
     let table = table(&serde_json::from_str(reference).unwrap());
     let mut router = Router::new(table.clone(), "test".to_owned());
-    for model in analyze(&table).models {
+    for model in analyze(&table, &Assumptions::default()).models {
         let decision = router.explain(&asking(&model.model), 0, 0).unwrap();
         let hops = decision.choice.plan.iter().map(|hop| decision.provider_id(hop.deployment));
         let planned: Vec<&str> = hops.take(5).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use router_core::analyze::analyze;
+use router_core::analyze::{analyze, Assumptions};
 use router_core::rng::Rng;
 use serde_json::{json, Map, Value};
 
@@ -48,7 +48,8 @@ fn a_thousand_models_are_compiled_and_analysed() {
     let table = table(&config);
     let compiled = begun.elapsed();
     let begun = Instant::now();
-    let report = analyze(&table);
+    let assumptions = Assumptions { rate_per_s: Some(100.0), ..Assumptions::default() };
+    let report = analyze(&table, &assumptions);
     println!("compiled in {compiled:?}, analysed in {:?}", begun.elapsed());
     assert_eq!((report.nodes, report.edges), (MODELS, MODELS * CHAIN));
     assert_eq!(report.system.public_models, MODELS);
@@ -70,10 +71,11 @@ fn a_longest_path_that_is_not_proven_says_so() {
         let chain: Vec<String> = members.map(name).collect();
         chains.insert(name(index), json!({ "chain": chain }));
     }
-    let report = analyze(&table(&json!({
+    let table = table(&json!({
         "providers": { "p": { "kind": "openai", "base_url": "http://127.0.0.1:1/v1" } },
         "models": models, "fallback_chains": chains,
-    })));
+    }));
+    let report = analyze(&table, &Assumptions::default());
     assert_eq!(report.longest_path.edges, 20);
     assert_eq!(report.longest_path.edges_at_most, 39);
     assert!(!report.longest_path.exact);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use router_core::analyze::{analyze, PlaceKind, Report};
+use router_core::analyze::{analyze, Assumptions, PlaceKind, Report};
 
 use crate::brute;
 use crate::support::table;
@@ -13,7 +13,7 @@ const AGREES_TO: f64 = 1e-12;
 
 fn analysed(seed: u64) -> (World, Report) {
     let world = World::random(seed);
-    let report = analyze(&table(&world.config()));
+    let report = analyze(&table(&world.config()), &Assumptions::default());
     (world, report)
 }
 

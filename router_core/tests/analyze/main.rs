@@ -7,7 +7,9 @@
 mod support;
 
 mod brute;
+mod failing;
 mod figures;
+mod herd;
 mod large;
 mod laws;
 mod world;

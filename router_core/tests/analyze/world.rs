@@ -8,6 +8,7 @@ pub struct Provider {
     pub name: String,
     pub domain: String,
     pub availability: f64,
+    pub first_token_ms: u32,
     pub active: bool,
 }
 
@@ -49,7 +50,7 @@ impl World {
                 json!({
                     "kind": "openai", "base_url": format!("http://127.0.0.1:{}/v1", 1 + index),
                     "failure_domain": provider.domain, "availability": provider.availability,
-                    "enabled": provider.active,
+                    "ttft_prior_ms": provider.first_token_ms, "enabled": provider.active,
                 }),
             );
         }
@@ -88,6 +89,7 @@ fn provider(index: usize, domains: usize, rng: &mut Rng) -> Provider {
         name: format!("p{index}"),
         domain: format!("d{}", rng.below(domains)),
         availability,
+        first_token_ms: 1 + u32::try_from(rng.below(1_000)).unwrap(),
         active: index == 0 || rng.below(5) > 0,
     }
 }

@@ -15,6 +15,7 @@ from router_service.cli.demo import demo
 from router_service.cli.doctor import doctor
 from router_service.cli.logs import logs
 from router_service.cli.models import models
+from router_service.cli.replay import replay
 from router_service.cli.route import route
 from router_service.cli.serve import serve
 from router_service.cli.simulate import simulate
@@ -29,6 +30,7 @@ Examples:
   router-service analyze config/model-mappings.yaml
   router-service route --model code --prompt "print hello" --max-tokens 50
   router-service simulate --model general-chat --load 0.9
+  router-service replay decisions.jsonl --config fleet.yaml
   router-service logs analyze access.log --since 24h
   router-service serve --config config/model-mappings.yaml
 """
@@ -48,6 +50,7 @@ for _command in (
     analyze,
     route,
     simulate,
+    replay,
     config,
     models,
     logs,

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from router_service.cli.analysis_table import duration, headed, percent, point_names
+from router_service.cli.analysis_cells import duration, headed, percent, point_names
+from router_service.cli.analysis_queues import overloaded
 
 _FIGURES = ("availability", "downtime_s_per_month", "single_points_of_failure", "plan")
 
@@ -49,6 +50,12 @@ def print_difference(
             "single points of failure",
             lambda side: point_names(side["system"]["single_points_of_failure"]),
         ),
+        ("rules never reached", lambda side: len(side["unreachable_rules"])),
+        ("entropy, first and last", _entropy),
+        ("worst attempts, first token", _worst),
+        ("lost without the cloud", lambda side: _lost(side, "cloud")),
+        ("lost without what is local", lambda side: _lost(side, "local")),
+        ("overloaded by a loss", _overloads),
     ):
         whole.add_row(label, *(escape(str(told(side))) for side in (before, after)))
     console.print(whole)
@@ -62,6 +69,29 @@ def print_difference(
             name = escape(item["model"]) if side == "before" else ""
             table.add_row(name, side, *_cells(item[side]))
     console.print(table)
+
+
+def _entropy(side: dict[str, Any]) -> str:
+    return " and ".join(f"{side['traffic'][end]['entropy_bits']:.2f}" for end in ("first", "last"))
+
+
+def _worst(side: dict[str, Any]) -> str:
+    worst = [item["worst"] for item in side["models"] if item["public"]]
+    attempts = max((item["attempts"] for item in worst), default=0)
+    return f"{attempts}, {max((item['first_token_ms'] or 0 for item in worst), default=0):,.0f} ms"
+
+
+def _lost(side: dict[str, Any], location: str) -> str:
+    lost = [item["lost"] for item in side["scenarios"] if item["down"] == [location]]
+    return str(len(lost[0])) if lost else ""
+
+
+def _overloads(side: dict[str, Any]) -> str:
+    """Nothing where no rate was given."""
+    if side["queueing"] is None:
+        return ""
+    over = [item["provider"] for loss in side["queueing"]["losses"] for item in overloaded(loss)]
+    return ", ".join(dict.fromkeys(over)) or "none"
 
 
 def _cells(figures: dict[str, Any] | None) -> tuple[str, ...]:

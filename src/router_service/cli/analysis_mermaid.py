@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from router_service.cli.analysis_layout import grouped
+
 
 def mermaid_of(graph: dict[str, Any]) -> str:
     """The text of a flowchart. `graph` is that of `analyze --json`."""
@@ -17,11 +19,11 @@ def mermaid_of(graph: dict[str, Any]) -> str:
 def _lines(graph: dict[str, Any]) -> Iterator[str]:
     models = {item["model"]: f"m{place}" for place, item in enumerate(graph["models"])}
     providers = {item["provider"]: f"p{place}" for place, item in enumerate(graph["providers"])}
-    for place, (tier, members) in enumerate(_grouped(graph["models"], "tier").items()):
+    for place, (tier, members) in enumerate(grouped(graph["models"], "tier").items()):
         named = (f"{models[item['model']]}[{_text(item['model'])}]" for item in members)
         yield from _box(f"t{place}", f"tier {tier}", named)
     for place, (domain, members) in enumerate(
-        _grouped(graph["providers"], "failure_domain").items()
+        grouped(graph["providers"], "failure_domain").items()
     ):
         named = (f"{providers[item['provider']]}([{_text(_provider(item))}])" for item in members)
         yield from _box(f"d{place}", f"failure domain {domain}", named)
@@ -31,13 +33,6 @@ def _lines(graph: dict[str, Any]) -> Iterator[str]:
             yield f"  {own} -->|{number}| {models[member]}"
         for provider in item["providers"]:
             yield f"  {own} -.-> {providers[provider]}"
-
-
-def _grouped(items: Iterable[dict[str, Any]], key: str) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for item in items:
-        groups.setdefault(item[key], []).append(item)
-    return groups
 
 
 def _box(name: str, title: str, lines: Iterable[str]) -> Iterator[str]:

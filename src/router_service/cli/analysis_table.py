@@ -12,12 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router_service.cli.compact_table import compact_table
-
-_MOST_LISTED = 10
-"""Cycles and models in one list; --json has them all."""
-_MOST_PLANS = 100
-"""Models whose plans are shown; more take longer to lay out than to find."""
+from router_service.cli.analysis_cells import (
+    MOST_LISTED,
+    MOST_MODELS,
+    duration,
+    headed,
+    listed,
+    of_models,
+    percent,
+    point_names,
+    usd,
+)
+from router_service.cli.analysis_failing import print_failing
+from router_service.cli.analysis_queues import print_queues
 
 
 def print_analysis(analysis: dict[str, Any], console: Console | None = None) -> None:
@@ -29,6 +36,9 @@ def print_analysis(analysis: dict[str, Any], console: Console | None = None) -> 
     console.print(_plans(analysis["models"]))
     console.print(_positions(analysis["positions"]))
     console.print(_losses(analysis["blast_radius"]))
+    print_failing(analysis, console)
+    if analysis["queueing"] is not None:
+        print_queues(analysis["queueing"], console)
     for item in analysis["policies"]:
         place = f"{item['file']}:{item['line']}:{item['column']}"
         console.print(escape(f"{place}: {item['severity']}: {item['message']} [{item['code']}]"))
@@ -41,11 +51,14 @@ def _summary(analysis: dict[str, Any]) -> Table:
         ("models, edges", f"{analysis['nodes']}, {analysis['edges']}"),
         ("cycles", str(len(analysis["cycles"])) if analysis["cycles"] else "none"),
         ("longest path", _longest(path)),
-        ("lead to no other model", _listed(analysis["terminal_models"])),
+        ("lead to no other model", listed(analysis["terminal_models"])),
         ("plans end on", _terminals(analysis["terminal_providers"])),
         ("public models", str(system["public_models"])),
         ("lowest availability", _lowest(system)),
         ("single points of failure", _system_points(system)),
+        ("rules never reached", _unreachable(analysis["unreachable_rules"])),
+        ("entropy of traffic", _entropy(analysis["traffic"])),
+        ("a month of fallback", _fallback(analysis["fallback_cost"])),
         ("attempt limit", f"{analysis['attempt_limit']} deployments"),
         ("table version", analysis["table_version"]),
     ):
@@ -57,7 +70,7 @@ def _longest(path: dict[str, Any]) -> str:
     length = str(path["edges"])
     if not path["exact"]:
         length = f"at least {length}, at most {path['edges_at_most']}"
-    return f"{length}: {_listed(path['models'], ' → ')}"
+    return f"{length}: {listed(path['models'], ' → ')}"
 
 
 def _terminals(terminals: Sequence[dict[str, Any]]) -> str:
@@ -77,12 +90,29 @@ def _system_points(system: dict[str, Any]) -> str:
     return ", ".join(f"{name} (takes {count})" for name, count in counts.items()) or "none"
 
 
+def _unreachable(findings: Sequence[dict[str, Any]]) -> str:
+    """Their findings stand below, with what keeps each from being reached."""
+    return listed([f"line {item['line']}" for item in findings])
+
+
+def _entropy(traffic: dict[str, Any]) -> str:
+    first, last = traffic["first"]["entropy_bits"], traffic["last"]["entropy_bits"]
+    return f"{first:.2f} bits over first providers, {last:.2f} bits over last ones"
+
+
+def _fallback(cost: dict[str, Any]) -> str:
+    return (
+        f"{usd(cost['usd_per_month'])}: {100 * cost['fallback_rate']:g} % of "
+        f"{cost['requests_per_month']:,.0f} requests at {usd(cost['usd_per_request'])}"
+    )
+
+
 def _print_cycles(cycles: Sequence[Sequence[str]], console: Console) -> None:
     """The shortest; members' own chains are not followed, so none of them is a danger."""
-    for cycle in cycles[:_MOST_LISTED]:
+    for cycle in cycles[:MOST_LISTED]:
         console.print(f"cycle: {escape(' → '.join(cycle))}")
-    if len(cycles) > _MOST_LISTED:
-        console.print(f"and {len(cycles) - _MOST_LISTED} more cycles; --json has them all")
+    if len(cycles) > MOST_LISTED:
+        console.print(f"and {len(cycles) - MOST_LISTED} more cycles; --json has them all")
 
 
 def _models(models: Iterable[dict[str, Any]]) -> Table:
@@ -97,17 +127,11 @@ def _models(models: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def point_names(points: Iterable[dict[str, Any]]) -> str:
-    """Each name once: a provider often is its failure domain."""
-    return ", ".join(dict.fromkeys(point["name"] for point in points)) or "none"
-
-
 def _plans(models: Sequence[dict[str, Any]]) -> Table:
     """Parameters are told against the hop before, capabilities against the model asked for."""
-    table = headed("Plans", "model", "#", "served by", "on", "parameters", "capabilities lost")
-    if len(models) > _MOST_PLANS:
-        table.caption = f"the first {_MOST_PLANS} of {len(models)} models; --json has them all"
-    for item in models[:_MOST_PLANS]:
+    columns = ("model", "#", "served by", "on", "parameters", "capabilities lost")
+    table = of_models("Plans", models, *columns)
+    for item in models[:MOST_MODELS]:
         for number, hop in enumerate(item["plan"], start=1):
             change = hop["param_step_pct"]
             table.add_row(
@@ -142,36 +166,6 @@ def _losses(places: Iterable[dict[str, Any]]) -> Table:
             escape(place["name"]),
             place["kind"].replace("_", " "),
             str(len(place["touched"])),
-            escape(_listed(place["lost"])),
+            escape(listed(place["lost"])),
         )
-    return table
-
-
-def _listed(names: Sequence[str], between: str = ", ") -> str:
-    if not names:
-        return "none"
-    more = len(names) - _MOST_LISTED
-    shown = between.join(names[:_MOST_LISTED])
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def percent(share: float | None) -> str:
-    """With all its nines; nothing where there is none."""
-    if share is None:
-        return ""
-    return f"{100 * share:.8f}".rstrip("0").rstrip(".") + " %"
-
-
-def duration(seconds: float) -> str:
-    """In the unit that keeps it short."""
-    if seconds >= 3_600:
-        return f"{seconds / 3_600:.1f} h"
-    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.2g} s"
-
-
-def headed(title: str, *columns: str) -> Table:
-    """A table with named columns, whose long cells go over several lines."""
-    table = compact_table(title)
-    for column in columns:
-        table.add_column(escape(column), overflow="fold")
     return table

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from router_service.cli.analysis_options import assumed_of, assumption_options
 from router_service.cli.failures import reported
 
 _EXAMPLES = """
@@ -19,9 +20,14 @@ _EXAMPLES = """
 Examples:
   router-service analyze config/model-mappings.yaml
   router-service analyze fleet.yaml --json | jq '.models[] | {model, availability}'
-  router-service analyze fleet.yaml --mermaid > fleet.mmd
+  router-service analyze fleet.yaml --svg fleet.svg
+  router-service analyze fleet.yaml --down cloud,gpu0
+  router-service analyze fleet.yaml --rate 20 --utilisation 0.6
+  router-service analyze fleet.yaml --monte-carlo 100000
   router-service analyze fleet.yaml proposed.yaml
 """
+_UNREACHABLE = frozenset({"unreachable-pattern", "unreachable-size", "shadowed"})
+"""Findings of `check` about rules that no request reaches."""
 
 
 @click.command(epilog=_EXAMPLES)
@@ -33,7 +39,21 @@ Examples:
     is_flag=True,
     help="Print a Mermaid graph: tiers, chains, providers and failure domains.",
 )
-def analyze(file: Path, other: Path | None, as_json: bool, mermaid: bool) -> None:
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.svg",
+    help="Draw the same graph as a picture too, up to 100 models; needs matplotlib.",
+)
+@assumption_options
+def analyze(
+    file: Path,
+    other: Path | None,
+    as_json: bool,
+    mermaid: bool,
+    svg: Path | None,
+    **assumptions: Any,
+) -> None:
     """Tell what a routing config promises: plans, availability, and what is lost with what.
 
     Plans are those of an idle fleet, up to the attempt limit; availabilities are the providers'
@@ -42,12 +62,17 @@ def analyze(file: Path, other: Path | None, as_json: bool, mermaid: bool) -> Non
     """
     if as_json and mermaid:
         raise click.UsageError("give --json or --mermaid, not both")
-    if mermaid and other is not None:
-        raise click.UsageError("--mermaid draws one file; leave out the second")
+    if other is not None and (mermaid or svg is not None):
+        raise click.UsageError("--mermaid and --svg draw one file; leave out the second")
+    if svg is not None and svg.suffix.lower() != ".svg":
+        raise click.BadParameter(f"{str(svg)!r} is no .svg file", param_hint="--svg")
     with reported(as_json=as_json):
-        analysis = analyzed(file)
+        assumed = assumed_of(assumptions)
+        analysis = analyzed(file, assumed)
+        if svg is not None:
+            _draw(analysis["graph"], svg)
         if other is not None:
-            _compare(analysis, analyzed(other), as_json)
+            _compare(analysis, analyzed(other, assumed), as_json)
         elif as_json:
             click.echo(json.dumps(analysis, indent=2, ensure_ascii=False))
         elif mermaid:
@@ -60,6 +85,19 @@ def analyze(file: Path, other: Path | None, as_json: bool, mermaid: bool) -> Non
             print_analysis(analysis)
 
 
+def _draw(graph: dict[str, Any], path: Path) -> None:
+    from router_service.errors import InvalidRequest
+
+    try:
+        from router_service.cli.analysis_drawing import draw
+    except ModuleNotFoundError as problem:
+        raise InvalidRequest(
+            f"--svg needs matplotlib, and there is no module {problem.name!r}; "
+            "run: pip install matplotlib"
+        ) from None
+    draw(graph, path)
+
+
 def _compare(before: dict[str, Any], after: dict[str, Any], as_json: bool) -> None:
     from router_service.cli.analysis_difference import differences, print_difference
 
@@ -70,11 +108,17 @@ def _compare(before: dict[str, Any], after: dict[str, Any], as_json: bool) -> No
         print_difference(before, after)
 
 
-def analyzed(file: Path) -> dict[str, Any]:
-    """The core's figures, with the findings of `check`. Raises ConfigRejected."""
+def analyzed(file: Path, assumed: dict[str, Any]) -> dict[str, Any]:
+    """The core's figures, with the findings of `check`. Raises ConfigRejected, and InvalidRequest
+    for assumptions that make no sense for this config."""
     from router_service.config.routing import load_routing, table_of
     from router_service.core import analyze as analysis_of
 
     loaded = load_routing(file)
-    analysis: dict[str, Any] = json.loads(analysis_of(table_of(loaded)))
-    return {"file": str(file), **analysis, "policies": [asdict(item) for item in loaded.findings]}
+    figures = analysis_of(table_of(loaded), json.dumps(assumed).encode())
+    analysis: dict[str, Any] = json.loads(figures)
+    policies = [asdict(item) for item in loaded.findings]
+    accepted = [asdict(item) for item in loaded.accepted]
+    unreachable = [item for item in policies + accepted if item["code"] in _UNREACHABLE]
+    found = {"policies": policies, "accepted": accepted, "unreachable_rules": unreachable}
+    return {"file": str(file), **analysis, **found}

@@ -27,6 +27,8 @@ def reported(*, as_json: bool = False, code: int = 1) -> Iterator[None]:
     """Run a command's body; a failure in it is shown and ends the process with this code."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever read the output wants no more of it; click ends the process quietly
     except (RouterError, OSError) as problem:
         if as_json:
             click.echo(json.dumps({"error": error_object(problem)}, indent=2, ensure_ascii=False))

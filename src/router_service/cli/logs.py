@@ -1,4 +1,4 @@
-"""`logs`: the access log, as it grows and in sum.
+"""`logs`: the access log, as it grows and in sum; and the decisions of a running router.
 
 It reads the file that `logging.access_log` names, or any copy of it.
 """
@@ -19,6 +19,7 @@ import click
 
 from router_service.cli.failures import reported
 from router_service.cli.log_file import log_argument, opened, span, tell
+from router_service.cli.router_option import router_option
 
 if TYPE_CHECKING:
     from router_service.logs.records import Record
@@ -29,6 +30,8 @@ _TAIL_EXAMPLES = """
 Examples:
   router-service logs tail access.log
   router-service logs tail access.log --follow --filter fallback_chain
+  router-service logs tail --live
+  router-service logs tail --live --provider ollama --filter fallback_chain --json
 """
 _ANALYZE_EXAMPLES = """
 \b
@@ -38,22 +41,76 @@ Examples:
   zcat access.log.*.gz | router-service logs analyze - --filter fallback_chain --json
 """
 _FILTERS = click.Choice(["fallback_chain"])
+_RULES = click.Choice(["exact", "pattern", "capability", "pool", "size", "default"])
+_LINES = 20
 
 
 @click.group()
 def logs() -> None:
-    """Read the access log."""
+    """Read the access log, or watch a running router."""
 
 
 @logs.command(epilog=_TAIL_EXAMPLES)
-@log_argument
-@click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=20, show_default=True)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--live", is_flag=True, help="Watch a running router instead of a file.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(0, 100_000),
+    help=f"Of FILE: how many of the latest to show ({_LINES}). --live: end after so many.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
 @click.option("--filter", "only", type=_FILTERS, help="Only requests that moved after a failure.")
+@click.option("--model", default="", help="--live: only those whose first choice has this model.")
+@click.option("--provider", default="", help="--live: only those that go to this provider first.")
+@click.option("--rule", type=_RULES, help="--live: only those that a rule of this kind made.")
+@router_option
 @click.option("--json", "as_json", is_flag=True, help="Print the records as they stand in the log.")
-def tail(file: Path, lines: int, follow: bool, only: str | None, as_json: bool) -> None:
-    """Show the latest requests, one a line: where each went, and what became of it."""
-    from router_service.cli.logs_table import line_of
+def tail(
+    file: Path | None,
+    live: bool,
+    lines: int | None,
+    follow: bool,
+    only: str | None,
+    model: str,
+    provider: str,
+    rule: str | None,
+    address: str,
+    api_key_env: str,
+    as_json: bool,
+) -> None:
+    """Show the latest requests, one a line: where each went, and what became of it.
+
+    FILE is an access log, - is stdin. With --live, decisions of a running router are shown as their
+    requests end, those of Route at once; requests that were refused without a decision are only in
+    the log. A router tells at most 1,000 decisions a second: where more are made, or they are read
+    more slowly, some are missing, and it is said how many.
+    """
+    if live and file is not None:
+        raise click.UsageError("FILE and --live exclude each other; leave one of them out")
+    if live:
+        from router_service.cli.logs_live import show_live
+
+        show_live(
+            address,
+            api_key_env,
+            most=lines,
+            model=model,
+            provider=provider,
+            rule=rule or "",
+            fallbacks_only=only is not None,
+            as_json=as_json,
+        )
+        return
+    if file is None:
+        raise click.UsageError("name the FILE to read, or watch a running router with --live")
+    if model or provider or rule:
+        raise click.UsageError("--model, --provider and --rule go with --live")
+    _show_file(file, _LINES if lines is None else lines, follow, only, as_json)
+
+
+def _show_file(file: Path, lines: int, follow: bool, only: str | None, as_json: bool) -> None:
+    from router_service.logs.lines import line_of
     from router_service.logs.records import Reading, has_fallen_back
 
     def is_wanted(record: Record) -> bool:

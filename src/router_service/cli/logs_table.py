@@ -1,4 +1,4 @@
-"""An access log's records and figures for a terminal.
+"""An access log's figures for a terminal.
 
 The fields are those of `logs analyze --json` and `uptime --json`; this room only lays them out.
 """
@@ -12,20 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router_service.logs.records import asked_model
-
 _MOST_CHAINS = 20
-
-
-def line_of(record: dict[str, Any]) -> str:
-    """One request in one line."""
-    way = " -> ".join(
-        f"{attempt['provider']}"
-        + ("" if attempt["outcome"] == "success" else f" ({attempt['outcome']})")
-        for attempt in record["attempts"]
-    )
-    rule, took = record.get("rule") or "-", _ms(record["total_s"])
-    return f"{record['time']} {record['status']} {took} ms {asked_model(record)} [{rule}] {way}"
 
 
 def print_analysis(

@@ -1,6 +1,7 @@
 """`route`: explains a decision without carrying it out, by the same code as live traffic.
 
-Without a state file the fleet counts as idle and healthy, and the same seed gives the same answer.
+On a config, the fleet counts as idle and healthy without a state file, and the same seed gives the
+same answer. With --address a running router says what it would do now.
 """
 
 from __future__ import annotations
@@ -9,18 +10,17 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from router_service.cli.failures import reported
+from router_service.cli.router_option import router_in_place_option
 from router_service.cli.routing_option import routing_option
+from router_service.cli.state_file import restored
 from router_service.errors import InvalidRequest
 from router_service.serving.attributes import attributes_from_headers
 from router_service.types import RouteQuery
-
-if TYPE_CHECKING:
-    from router_service.core import Router
 
 _MOST_PROMPT_BYTES = 64 * 1024 * 1024
 _MOST_TOKENS = 2**32 - 1
@@ -32,11 +32,18 @@ Examples:
   router-service route --model chat --header x-priority=high --stream --json
   router-service route --header x-capability=analytical --prompt-file report.txt
   cat report.txt | router-service route --model analytical --prompt-file -
+  router-service route --model chat --address 127.0.0.1:50051
+  grep -m 1 '"decision_id":"76c5a2c4-d"' decisions.jsonl > record.json
+  router-service route --state record.json
 """
+_NAME_ONE = "name a --model, or a capability by --header x-capability=NAME"
+_OF_A_CONFIG = {"routing": "--config", "state": "--state", "seed": "--seed"}
+"""What a running router has of its own."""
 
 
 @click.command(epilog=_EXAMPLES)
 @routing_option
+@router_in_place_option
 @click.option("--model", default="", help="Model, capability or pool asked for.")
 @click.option("--prompt", help="The prompt; - reads it from stdin.")
 @click.option(
@@ -49,17 +56,24 @@ Examples:
 @click.option(
     "--header", "headers", multiple=True, metavar="NAME=VALUE", help="A request header; repeatable."
 )
-@click.option("--state", type=click.Path(path_type=Path), help="State snapshot to decide on.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    help="State to decide on: a snapshot, or a file with one line of a decision log, whose "
+    "request, time and seed count then where no others are given.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, _MOST_SEED),
-    default=0,
-    show_default=True,
-    help="Seed for ties and shares.",
+    help="Seed for ties and shares. Default: 0, or that of the line of a decision log.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+@click.pass_context
 def route(
+    context: click.Context,
     routing: Path | None,
+    address: str | None,
+    api_key_env: str,
     model: str,
     prompt: str | None,
     prompt_file: Path | None,
@@ -67,28 +81,38 @@ def route(
     stream: bool,
     headers: tuple[str, ...],
     state: Path | None,
-    seed: int,
+    seed: int | None,
     as_json: bool,
 ) -> None:
-    """Show where a request would go and why: rule, strategy, plan, every candidate."""
+    """Show where a request would go and why.
+
+    That is: rule and strategy, the plan and what each hop costs in quality, every candidate with
+    what it was scored by, and the nearest changes that would alter the choice.
+    """
     named = _header_map(headers)
-    if not model and not named.get("x-capability"):
-        raise click.UsageError("name a --model, or a capability by --header x-capability=NAME")
+    if state is None and not model and not named.get("x-capability"):
+        raise click.UsageError(_NAME_ONE)
     if prompt is not None and prompt_file is not None:
         raise click.UsageError("give --prompt or --prompt-file, not both")
+    if address is not None:
+        _refuse_beside_a_router(context)
     with reported(as_json=as_json):
-        query = RouteQuery(
-            face="cli",
-            model=model,
-            attributes=attributes_from_headers(named),
-            headers=named,
-            principal="cli",
-            request_id="cli",
-            prompt=_prompt_text(prompt, prompt_file),
-            max_tokens=max_tokens,
-            stream=stream,
-        )
-        decision = _explain(routing, query, state, seed)
+        text = _prompt_text(prompt, prompt_file)
+        if address is not None:
+            from router_service.cli import live
+
+            decision = live.explain(
+                address,
+                api_key_env,
+                named,
+                model=model,
+                prompt=text,
+                max_tokens=max_tokens,
+                stream=stream,
+            )
+        else:
+            query = _query(model, named, text, max_tokens, stream=stream)
+            decision = _explain(routing, query, state, seed)
         if as_json:
             click.echo(json.dumps(decision, indent=2, ensure_ascii=False))
         else:
@@ -97,8 +121,33 @@ def route(
             print_decision(decision)
 
 
+def _refuse_beside_a_router(context: click.Context) -> None:
+    for name, option in _OF_A_CONFIG.items():
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"give --address or {option}, not both: a running router has its own config, "
+                "state and seeds"
+            )
+
+
+def _query(
+    model: str, headers: dict[str, str], prompt: str, max_tokens: int | None, *, stream: bool
+) -> RouteQuery:
+    return RouteQuery(
+        face="cli",
+        model=model,
+        attributes=attributes_from_headers(headers),
+        headers=headers,
+        principal="cli",
+        request_id="cli",
+        prompt=prompt,
+        max_tokens=max_tokens,
+        stream=stream,
+    )
+
+
 def _explain(
-    routing: Path | None, query: RouteQuery, state: Path | None, seed: int
+    routing: Path | None, query: RouteQuery, state: Path | None, seed: int | None
 ) -> dict[str, Any]:
     from router_service.config.reference import REFERENCE_CONFIG
     from router_service.config.routing import load_table
@@ -106,22 +155,19 @@ def _explain(
     from router_service.serving.facts import facts_of_query
 
     table = load_table(routing or REFERENCE_CONFIG)
-    facts = asyncio.run(facts_of_query(table, query))
     router = Router(table, "cli")
-    if state is not None:
-        _restore(router, state)
-    decision: dict[str, Any] = json.loads(router.explain(facts, now_us(), seed))
+    recorded = None if state is None else restored(router, state)
+    if query.model or query.attributes.capability:
+        facts = asyncio.run(facts_of_query(table, query))
+    elif recorded is not None:
+        facts = recorded.facts
+    else:
+        raise click.UsageError(_NAME_ONE)
+    at = now_us() if recorded is None else recorded.now_us
+    if seed is None:
+        seed = 0 if recorded is None else recorded.seed
+    decision: dict[str, Any] = json.loads(router.explain(facts, at, seed))
     return decision
-
-
-def _restore(router: Router, state: Path) -> None:
-    try:
-        unknown = router.restore(state.read_bytes())
-    except ValueError as problem:
-        raise InvalidRequest(f"{state}: not a usable state snapshot: {problem}") from None
-    if unknown:
-        names = ", ".join(unknown)
-        click.echo(f"{state}: ids this config does not know were left out: {names}", err=True)
 
 
 def _header_map(headers: tuple[str, ...]) -> dict[str, str]:

@@ -25,6 +25,17 @@ _API_KEY_ENV = click.option(
 )
 
 
+_ADDRESS_IN_PLACE = click.option(
+    "--address",
+    help="gRPC address of a running router to ask, in place of a config and a state.",
+)
+
+
 def router_option(command: Command) -> Command:
     """Adds --address and --api-key-env."""
     return _ADDRESS(_API_KEY_ENV(command))
+
+
+def router_in_place_option(command: Command) -> Command:
+    """The same for a command that works on a config where no --address is given."""
+    return _ADDRESS_IN_PLACE(_API_KEY_ENV(command))

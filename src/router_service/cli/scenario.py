@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from router_service.cli.given_file import read_given
 from router_service.cli.recording import Row, read_recording
-from router_service.config.diagnostics import DocumentError, listing
-from router_service.config.document import read_document
+from router_service.config.diagnostics import listing
 from router_service.config.places import Places
 from router_service.config.routing import located
 from router_service.core import MOST_SIMULATED_REQUESTS, Simulation, Table
@@ -69,12 +69,7 @@ def _flag_behind(item: Diagnostic, flags: Mapping[str, str]) -> str | None:
 def _read(path: Path | None) -> tuple[dict[str, Any], Places]:
     if path is None:
         return {}, Places({})
-    try:
-        document = read_document(path)
-    except DocumentError as problem:
-        raise ConfigRejected(str(problem), [problem.diagnostic]) from None
-    if document.problems:
-        raise ConfigRejected(listing(document.problems), document.problems)
+    document = read_given(path)
     value = document.value if document.value is not None else {}
     if not isinstance(value, dict):
         raise InvalidRequest(f"{path}: a scenario is a mapping; start with arrivals: or workload:")

@@ -48,6 +48,8 @@ class LocatedDiagnostic:
     suggestion: str | None = None
     pointer: str = ""
     """JSON Pointer of the value at fault; empty where the file itself is."""
+    accepted: str | None = None
+    """Why the config accepts it; then it is neither an error nor a warning."""
 
     @property
     def place(self) -> Place:
@@ -55,7 +57,10 @@ class LocatedDiagnostic:
         return Place(self.file, self.line, self.column)
 
     def __str__(self) -> str:
-        text = f"{self.place}: {self.severity}: {self.message} [{self.code}]"
+        severity = self.severity if self.accepted is None else "accepted"
+        text = f"{self.place}: {severity}: {self.message} [{self.code}]"
+        if self.accepted is not None:
+            return f"{text}\n  reason: {self.accepted}"
         return f"{text}\n  fix: {self.suggestion}" if self.suggestion else text
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +65,8 @@ class Loaded:
     findings: list[LocatedDiagnostic]
     document: bytes
     files: Files
+    accepted: Sequence[LocatedDiagnostic] = ()
+    """What the config accepts, in reading order; not among the findings."""
 
 
 def load_routing(path: Path | str, environ: Mapping[str, str] = os.environ) -> Loaded:
@@ -92,13 +94,15 @@ def load_document(
     table: Table | None = None
     try:
         table = Table.compile(text)
-        of_core = located(table.warnings, document.places)
+        of_core = located([*table.warnings, *table.accepted], document.places)
     except ConfigRejected as rejected:
         of_core = located(rejected.diagnostics, document.places)
     # A value that YAML itself is wrong about says nothing to the core.
     known = {item.place for item in document.problems}
     found += [item for item in of_core if item.place not in known]
-    return Loaded(None if document.problems else table, in_reading_order(found), text, files)
+    accepted = in_reading_order(item for item in found if item.accepted is not None)
+    found = in_reading_order(item for item in found if item.accepted is None)
+    return Loaded(None if document.problems else table, found, text, files, accepted)
 
 
 def table_of(loaded: Loaded) -> Table:
@@ -123,6 +127,7 @@ def located(diagnostics: Iterable[Diagnostic], places: Places) -> list[LocatedDi
                 message=item.message,
                 suggestion=item.suggestion,
                 pointer=item.pointer,
+                accepted=item.accepted,
             )
         )
     return found

@@ -260,6 +260,7 @@ TREATMENT = Inside(
             }
         ),
         "query_classes": Lost("LiteLLM does not classify queries", "left out"),
+        "policies": _KEPT,  # They are about this file, not about where requests go.
         "metadata": _KEPT,
     }
 )

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from router_service.types import AttemptRecord, OutcomeClass
-
-_MOVES = frozenset({"fallback", "continuation"})
+from router_service.types import MOVES, AttemptRecord, OutcomeClass
 
 
 def moves(attempts: Sequence[AttemptRecord]) -> list[tuple[AttemptRecord, AttemptRecord]]:
@@ -16,7 +14,7 @@ def moves(attempts: Sequence[AttemptRecord]) -> list[tuple[AttemptRecord, Attemp
     moved = []
     left: AttemptRecord | None = None
     for attempt in attempts:
-        if left is not None and attempt.kind in _MOVES and attempt.deployment != left.deployment:
+        if left is not None and attempt.kind in MOVES and attempt.deployment != left.deployment:
             moved.append((left, attempt))
         if attempt.outcome is not OutcomeClass.CANCELLED:
             left = attempt

@@ -15,6 +15,7 @@ from router_service.errors import (
     RouterError,
     UpstreamError,
 )
+from router_service.serving.watchers import Watchers
 from router_service.types import (
     Arrival,
     AttemptRecord,
@@ -45,6 +46,7 @@ class Journal:
         incoming: Incoming,
         trace: RequestTrace,
         observers: Sequence[Observer],
+        watchers: Watchers,
         *,
         keep_body: bool = False,
     ) -> None:
@@ -54,9 +56,11 @@ class Journal:
         self._incoming = incoming
         self._trace = trace
         self._observers = observers
+        self._watchers = watchers
         self._body = incoming.body if keep_body else None
         self._stream = False
         self._model = ""
+        self._decided_us = 0
         self._decision_s = 0.0
         self._waited_s = time.monotonic() - incoming.arrived
         self._first_token_s: float | None = None
@@ -67,8 +71,9 @@ class Journal:
         self._model = model
         self._stream = stream
 
-    def decided(self, decision: Decision, seconds: float) -> None:
+    def decided(self, decision: Decision, at_us: int, seconds: float) -> None:
         self.decision = decision
+        self._decided_us = at_us
         self._decision_s = seconds
         self._trace.decided(decision, seconds)
 
@@ -117,6 +122,10 @@ class Journal:
         self._trace.finish(record)
         for observer in self._observers:
             observer.request_finished(record)
+        if self.decision is not None:
+            self._watchers.tell(
+                self._decided_us, record.request_id, self.decision, record.attempts, record.status
+            )
 
     def _record(self, error: BaseException | None) -> RequestRecord:
         total_s = time.monotonic() - self.started

@@ -3,11 +3,12 @@ Whatever happens, the slot is given back, the record is left and the trace is en
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from typing import TYPE_CHECKING, Any
 
 from router_service.core import Decision, Model, Outcome, Provider, Router, now_us
@@ -20,6 +21,7 @@ from router_service.serving.queries import classified, incoming_of
 from router_service.serving.recent_requests import RecentRequests
 from router_service.serving.run import Run
 from router_service.serving.upstreams import Upstreams
+from router_service.serving.watchers import DecisionFilter, Watcher, Watchers
 from router_service.types import (
     Answer,
     Arrival,
@@ -69,6 +71,7 @@ class Orchestrator:
         self._clock = clock
         self._seeds = seeds or _random_seeds()
         self._recent = RecentRequests()
+        self._watchers = Watchers()
         self._started_us = clock()
 
     # ── Coming in ───────────────────────────────────────────────────────────────────────────────
@@ -88,7 +91,9 @@ class Orchestrator:
     async def open(self, incoming: Incoming) -> Answer | AsyncGenerator[StreamItem, None]:
         """See serving.ports.RequestService.open."""
         trace = self._tracing.request(incoming)
-        journal = Journal(incoming, trace, self._observers, keep_body=self._keep_bodies)
+        journal = Journal(
+            incoming, trace, self._observers, self._watchers, keep_body=self._keep_bodies
+        )
         session = Session(journal)
         try:
             run, streaming = await self._begin(incoming, journal, session)
@@ -131,7 +136,7 @@ class Orchestrator:
             journal=journal,
             deadline=deadline,
         )
-        journal.decided(walk.decision, time.perf_counter() - before)
+        journal.decided(walk.decision, now, time.perf_counter() - before)
         self._recent.remember(incoming.principal, incoming.request_id, walk.decision.decision_id)
         return session.run, inspection.stream
 
@@ -161,8 +166,9 @@ class Orchestrator:
         try:
             self._admission.refuse_if_draining()
             facts = await facts_of_query(self._router.table, query)
+            now = self._clock()
             before = time.perf_counter()
-            decision = self._router.decide(facts, self._clock(), self._seeds())
+            decision = self._router.decide(facts, now, self._seeds())
             decision_s = time.perf_counter() - before
         except BaseException as error:
             total_s = time.perf_counter() - started
@@ -172,6 +178,7 @@ class Orchestrator:
         self._recent.remember(query.principal, query.request_id, decision.decision_id)
         total_s = time.perf_counter() - started
         self._observe(trace, self._decided(query, decision, None, decision_s, total_s))
+        self._watchers.tell(now, query.request_id, decision)
         return decision
 
     async def decide_many(self, queries: Sequence[RouteQuery]) -> list[Decision | RouterError]:
@@ -187,13 +194,20 @@ class Orchestrator:
     async def explain(self, query: RouteQuery) -> dict[str, Any]:
         """See serving.ports.RequestService.explain."""
         facts = await facts_of_query(self._router.table, query)
-        explained = self._router.explain(facts, self._clock(), self._seeds())
+        # It decides many times over to find what would alter the choice.
+        explained = await asyncio.to_thread(
+            self._router.explain, facts, self._clock(), self._seeds()
+        )
         result: dict[str, Any] = json.loads(explained)
         return result
 
     def report(self, permit: str, outcome: Outcome) -> str:
         """See serving.ports.RequestService.report."""
         return self._router.report(permit, outcome, self._clock())
+
+    def watch(self, wanted: DecisionFilter) -> AbstractContextManager[Watcher]:
+        """See serving.ports.RequestService.watch."""
+        return self._watchers.watching(wanted)
 
     # ── Experiments ─────────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from router_service.core import Decision, Model, Outcome, Provider, Table
     from router_service.errors import RouterError
     from router_service.serving.admission import Place
+    from router_service.serving.watchers import DecisionFilter, Watcher
     from router_service.types import (
         Answer,
         Arrival,
@@ -59,6 +61,12 @@ class RequestService(Protocol):
 
     def report(self, permit: str, outcome: Outcome) -> str:
         """Outcome of a Route caller's attempt: accepted, duplicate, expired or unknown."""
+
+    def watch(self, wanted: DecisionFilter) -> AbstractContextManager[Watcher]:
+        """Be told of decisions as their requests end, for as long as the block lasts.
+
+        Raises TooManyWatchers on entering.
+        """
 
     def feedback(self, decision_id: str, score: float) -> str:
         """How good an answer was, 0 to 1; the last score of a decision counts.

@@ -125,7 +125,9 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchDecisions(self, request, context):
-        """Decisions as they are made. A watcher that is too slow misses some and is told how many.
+        """Decisions as their requests end; what was refused without one is not shown. At most 16 watch at
+        once. A watcher that is too slow misses some and is told how many. Initial metadata come when it
+        was taken on; the call ends UNAVAILABLE when the router stops.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

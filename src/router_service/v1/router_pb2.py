@@ -26,15 +26,15 @@ from router_service.v1 import errors_pb2 as router__service_dot_v1_dot_errors__p
 from router_service.v1 import types_pb2 as router__service_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1erouter_service/v1/router.proto\x12\x11router_service.v1\x1a\x1erouter_service/v1/errors.proto\x1a\x1drouter_service/v1/types.proto\"\xb5\x02\n\x0cRouteRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x15\n\x0bopenai_body\x18\x03 \x01(\x0cH\x00\x12/\n\toperation\x18\x04 \x01(\x0e\x32\x1c.router_service.v1.Operation\x12\x1a\n\rprompt_tokens\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x0e\n\x06stream\x18\x07 \x01(\x08\x12\x31\n\nattributes\x18\x08 \x01(\x0b\x32\x1d.router_service.v1.Attributes\x12\x1a\n\x12include_candidates\x18\t \x01(\x08\x42\x07\n\x05inputB\x10\n\x0e_prompt_tokensB\r\n\x0b_max_tokens\">\n\rRouteResponse\x12-\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.router_service.v1.Decision\"F\n\x11RouteBatchRequest\x12\x31\n\x08requests\x18\x01 \x03(\x0b\x32\x1f.router_service.v1.RouteRequest\"w\n\x0bRouteResult\x12/\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.router_service.v1.DecisionH\x00\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1c.router_service.v1.ItemErrorH\x00\x42\x08\n\x06result\"E\n\x12RouteBatchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.router_service.v1.RouteResult\"\\\n\x12RouteStreamRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12.\n\x05route\x18\x02 \x01(\x0b\x32\x1f.router_service.v1.RouteRequest\"]\n\x13RouteStreamResponse\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1e.router_service.v1.RouteResult\"@\n\x0e\x45xplainRequest\x12.\n\x05route\x18\x01 \x01(\x0b\x32\x1f.router_service.v1.RouteRequest\"Z\n\x0f\x45xplainResponse\x12-\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.router_service.v1.Decision\x12\x18\n\x10\x65xplanation_json\x18\x02 \x01(\x0c\"S\n\x14ReportOutcomeRequest\x12\x0e\n\x06permit\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0b\x32\x1a.router_service.v1.Outcome\"H\n\x15ReportOutcomeResponse\x12/\n\x06status\x18\x01 \x01(\x0e\x32\x1f.router_service.v1.ReportStatus\"k\n\x15ReportFeedbackRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\tB\x08\n\x06_score\"I\n\x16ReportFeedbackResponse\x12/\n\x06status\x18\x01 \x01(\x0e\x32\x1f.router_service.v1.ReportStatus\"\x7f\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x0f\n\x05parts\x18\x03 \x01(\x0cH\x00\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\ntool_calls\x18\x05 \x01(\x0c\x12\x14\n\x0ctool_call_id\x18\x06 \x01(\tB\t\n\x07\x63ontent\"=\n\tChatInput\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.router_service.v1.ChatMessage\"\xbf\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x30\n\x08messages\x18\x03 \x01(\x0b\x32\x1c.router_service.v1.ChatInputH\x00\x12\x15\n\x0bopenai_body\x18\x04 \x01(\x0cH\x00\x12/\n\toperation\x18\x05 \x01(\x0e\x32\x1c.router_service.v1.Operation\x12\x17\n\nmax_tokens\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x18\n\x0btemperature\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x08 \x01(\x01H\x03\x88\x01\x01\x12\x0c\n\x04stop\x18\t \x03(\t\x12\x11\n\x04seed\x18\n \x01(\x03H\x04\x88\x01\x01\x12\r\n\x05tools\x18\x0b \x01(\x0c\x12\x13\n\x0btool_choice\x18\x0c \x01(\x0c\x12\x17\n\x0fresponse_format\x18\r \x01(\x0c\x12\x31\n\nattributes\x18\x0e \x01(\x0b\x32\x1d.router_service.v1.AttributesB\x07\n\x05inputB\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"\x99\x01\n\x10GenerateResponse\x12)\n\x06served\x18\x01 \x01(\x0b\x32\x19.router_service.v1.Served\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x15\n\rfinish_reason\x18\x03 \x01(\t\x12\'\n\x05usage\x18\x04 \x01(\x0b\x32\x18.router_service.v1.Usage\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\"M\n\x15GenerateStreamRequest\x12\x34\n\x08generate\x18\x01 \x01(\x0b\x32\".router_service.v1.GenerateRequest\"9\n\x0cStreamOpened\x12)\n\x06served\x18\x01 \x01(\x0b\x32\x19.router_service.v1.Served\"(\n\x0bStreamDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0b\n\x03raw\x18\x02 \x01(\x0c\"H\n\x0fStreamContinued\x12)\n\x06served\x18\x01 \x01(\x0b\x32\x19.router_service.v1.Served\x12\n\n\x02\x62y\x18\x02 \x01(\t\"f\n\x0eStreamFinished\x12\x15\n\rfinish_reason\x18\x01 \x01(\t\x12\'\n\x05usage\x18\x02 \x01(\x0b\x32\x18.router_service.v1.Usage\x12\x14\n\x0cserved_model\x18\x03 \x01(\t\"\xf5\x01\n\x16GenerateStreamResponse\x12\x31\n\x06opened\x18\x01 \x01(\x0b\x32\x1f.router_service.v1.StreamOpenedH\x00\x12/\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1e.router_service.v1.StreamDeltaH\x00\x12\x35\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.router_service.v1.StreamFinishedH\x00\x12\x37\n\tcontinued\x18\x04 \x01(\x0b\x32\".router_service.v1.StreamContinuedH\x00\x42\x07\n\x05\x65vent*\x9c\x01\n\x0cReportStatus\x12\x1d\n\x19REPORT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16REPORT_STATUS_ACCEPTED\x10\x01\x12\x1b\n\x17REPORT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15REPORT_STATUS_EXPIRED\x10\x03\x12\x19\n\x15REPORT_STATUS_UNKNOWN\x10\x04\x32\xf3\x05\n\rRouterService\x12J\n\x05Route\x12\x1f.router_service.v1.RouteRequest\x1a .router_service.v1.RouteResponse\x12Y\n\nRouteBatch\x12$.router_service.v1.RouteBatchRequest\x1a%.router_service.v1.RouteBatchResponse\x12`\n\x0bRouteStream\x12%.router_service.v1.RouteStreamRequest\x1a&.router_service.v1.RouteStreamResponse(\x01\x30\x01\x12P\n\x07\x45xplain\x12!.router_service.v1.ExplainRequest\x1a\".router_service.v1.ExplainResponse\x12\x62\n\rReportOutcome\x12\'.router_service.v1.ReportOutcomeRequest\x1a(.router_service.v1.ReportOutcomeResponse\x12\x65\n\x0eReportFeedback\x12(.router_service.v1.ReportFeedbackRequest\x1a).router_service.v1.ReportFeedbackResponse\x12S\n\x08Generate\x12\".router_service.v1.GenerateRequest\x1a#.router_service.v1.GenerateResponse\x12g\n\x0eGenerateStream\x12(.router_service.v1.GenerateStreamRequest\x1a).router_service.v1.GenerateStreamResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1erouter_service/v1/router.proto\x12\x11router_service.v1\x1a\x1erouter_service/v1/errors.proto\x1a\x1drouter_service/v1/types.proto\"\xb5\x02\n\x0cRouteRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x15\n\x0bopenai_body\x18\x03 \x01(\x0cH\x00\x12/\n\toperation\x18\x04 \x01(\x0e\x32\x1c.router_service.v1.Operation\x12\x1a\n\rprompt_tokens\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x0e\n\x06stream\x18\x07 \x01(\x08\x12\x31\n\nattributes\x18\x08 \x01(\x0b\x32\x1d.router_service.v1.Attributes\x12\x1a\n\x12include_candidates\x18\t \x01(\x08\x42\x07\n\x05inputB\x10\n\x0e_prompt_tokensB\r\n\x0b_max_tokens\">\n\rRouteResponse\x12-\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.router_service.v1.Decision\"F\n\x11RouteBatchRequest\x12\x31\n\x08requests\x18\x01 \x03(\x0b\x32\x1f.router_service.v1.RouteRequest\"w\n\x0bRouteResult\x12/\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.router_service.v1.DecisionH\x00\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1c.router_service.v1.ItemErrorH\x00\x42\x08\n\x06result\"E\n\x12RouteBatchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.router_service.v1.RouteResult\"\\\n\x12RouteStreamRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12.\n\x05route\x18\x02 \x01(\x0b\x32\x1f.router_service.v1.RouteRequest\"]\n\x13RouteStreamResponse\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1e.router_service.v1.RouteResult\"@\n\x0e\x45xplainRequest\x12.\n\x05route\x18\x01 \x01(\x0b\x32\x1f.router_service.v1.RouteRequest\"\xde\x01\n\x0f\x45xplainResponse\x12-\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.router_service.v1.Decision\x12\x18\n\x10\x65xplanation_json\x18\x02 \x01(\x0c\x12\x39\n\x0fnearest_changes\x18\x03 \x03(\x0b\x32 .router_service.v1.NearestChange\x12\x1e\n\x16\x63hanges_without_effect\x18\x04 \x03(\t\x12\x0e\n\x06reruns\x18\x05 \x01(\x05\x12\x17\n\x0fsearch_complete\x18\x06 \x01(\x08\"S\n\x14ReportOutcomeRequest\x12\x0e\n\x06permit\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0b\x32\x1a.router_service.v1.Outcome\"H\n\x15ReportOutcomeResponse\x12/\n\x06status\x18\x01 \x01(\x0e\x32\x1f.router_service.v1.ReportStatus\"k\n\x15ReportFeedbackRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\tB\x08\n\x06_score\"I\n\x16ReportFeedbackResponse\x12/\n\x06status\x18\x01 \x01(\x0e\x32\x1f.router_service.v1.ReportStatus\"\x7f\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x0f\n\x05parts\x18\x03 \x01(\x0cH\x00\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\ntool_calls\x18\x05 \x01(\x0c\x12\x14\n\x0ctool_call_id\x18\x06 \x01(\tB\t\n\x07\x63ontent\"=\n\tChatInput\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.router_service.v1.ChatMessage\"\xbf\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x30\n\x08messages\x18\x03 \x01(\x0b\x32\x1c.router_service.v1.ChatInputH\x00\x12\x15\n\x0bopenai_body\x18\x04 \x01(\x0cH\x00\x12/\n\toperation\x18\x05 \x01(\x0e\x32\x1c.router_service.v1.Operation\x12\x17\n\nmax_tokens\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x18\n\x0btemperature\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x08 \x01(\x01H\x03\x88\x01\x01\x12\x0c\n\x04stop\x18\t \x03(\t\x12\x11\n\x04seed\x18\n \x01(\x03H\x04\x88\x01\x01\x12\r\n\x05tools\x18\x0b \x01(\x0c\x12\x13\n\x0btool_choice\x18\x0c \x01(\x0c\x12\x17\n\x0fresponse_format\x18\r \x01(\x0c\x12\x31\n\nattributes\x18\x0e \x01(\x0b\x32\x1d.router_service.v1.AttributesB\x07\n\x05inputB\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"\x99\x01\n\x10GenerateResponse\x12)\n\x06served\x18\x01 \x01(\x0b\x32\x19.router_service.v1.Served\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x15\n\rfinish_reason\x18\x03 \x01(\t\x12\'\n\x05usage\x18\x04 \x01(\x0b\x32\x18.router_service.v1.Usage\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\"M\n\x15GenerateStreamRequest\x12\x34\n\x08generate\x18\x01 \x01(\x0b\x32\".router_service.v1.GenerateRequest\"9\n\x0cStreamOpened\x12)\n\x06served\x18\x01 \x01(\x0b\x32\x19.router_service.v1.Served\"(\n\x0bStreamDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0b\n\x03raw\x18\x02 \x01(\x0c\"H\n\x0fStreamContinued\x12)\n\x06served\x18\x01 \x01(\x0b\x32\x19.router_service.v1.Served\x12\n\n\x02\x62y\x18\x02 \x01(\t\"f\n\x0eStreamFinished\x12\x15\n\rfinish_reason\x18\x01 \x01(\t\x12\'\n\x05usage\x18\x02 \x01(\x0b\x32\x18.router_service.v1.Usage\x12\x14\n\x0cserved_model\x18\x03 \x01(\t\"\xf5\x01\n\x16GenerateStreamResponse\x12\x31\n\x06opened\x18\x01 \x01(\x0b\x32\x1f.router_service.v1.StreamOpenedH\x00\x12/\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1e.router_service.v1.StreamDeltaH\x00\x12\x35\n\x08\x66inished\x18\x03 \x01(\x0b\x32!.router_service.v1.StreamFinishedH\x00\x12\x37\n\tcontinued\x18\x04 \x01(\x0b\x32\".router_service.v1.StreamContinuedH\x00\x42\x07\n\x05\x65vent*\x9c\x01\n\x0cReportStatus\x12\x1d\n\x19REPORT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16REPORT_STATUS_ACCEPTED\x10\x01\x12\x1b\n\x17REPORT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15REPORT_STATUS_EXPIRED\x10\x03\x12\x19\n\x15REPORT_STATUS_UNKNOWN\x10\x04\x32\xf3\x05\n\rRouterService\x12J\n\x05Route\x12\x1f.router_service.v1.RouteRequest\x1a .router_service.v1.RouteResponse\x12Y\n\nRouteBatch\x12$.router_service.v1.RouteBatchRequest\x1a%.router_service.v1.RouteBatchResponse\x12`\n\x0bRouteStream\x12%.router_service.v1.RouteStreamRequest\x1a&.router_service.v1.RouteStreamResponse(\x01\x30\x01\x12P\n\x07\x45xplain\x12!.router_service.v1.ExplainRequest\x1a\".router_service.v1.ExplainResponse\x12\x62\n\rReportOutcome\x12\'.router_service.v1.ReportOutcomeRequest\x1a(.router_service.v1.ReportOutcomeResponse\x12\x65\n\x0eReportFeedback\x12(.router_service.v1.ReportFeedbackRequest\x1a).router_service.v1.ReportFeedbackResponse\x12S\n\x08Generate\x12\".router_service.v1.GenerateRequest\x1a#.router_service.v1.GenerateResponse\x12g\n\x0eGenerateStream\x12(.router_service.v1.GenerateStreamRequest\x1a).router_service.v1.GenerateStreamResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'router_service.v1.router_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REPORTSTATUS']._serialized_start=2851
-  _globals['_REPORTSTATUS']._serialized_end=3007
+  _globals['_REPORTSTATUS']._serialized_start=2984
+  _globals['_REPORTSTATUS']._serialized_end=3140
   _globals['_ROUTEREQUEST']._serialized_start=117
   _globals['_ROUTEREQUEST']._serialized_end=426
   _globals['_ROUTERESPONSE']._serialized_start=428
@@ -51,36 +51,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTESTREAMRESPONSE']._serialized_end=943
   _globals['_EXPLAINREQUEST']._serialized_start=945
   _globals['_EXPLAINREQUEST']._serialized_end=1009
-  _globals['_EXPLAINRESPONSE']._serialized_start=1011
-  _globals['_EXPLAINRESPONSE']._serialized_end=1101
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=1103
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1186
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1188
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1260
-  _globals['_REPORTFEEDBACKREQUEST']._serialized_start=1262
-  _globals['_REPORTFEEDBACKREQUEST']._serialized_end=1369
-  _globals['_REPORTFEEDBACKRESPONSE']._serialized_start=1371
-  _globals['_REPORTFEEDBACKRESPONSE']._serialized_end=1444
-  _globals['_CHATMESSAGE']._serialized_start=1446
-  _globals['_CHATMESSAGE']._serialized_end=1573
-  _globals['_CHATINPUT']._serialized_start=1575
-  _globals['_CHATINPUT']._serialized_end=1636
-  _globals['_GENERATEREQUEST']._serialized_start=1639
-  _globals['_GENERATEREQUEST']._serialized_end=2086
-  _globals['_GENERATERESPONSE']._serialized_start=2089
-  _globals['_GENERATERESPONSE']._serialized_end=2242
-  _globals['_GENERATESTREAMREQUEST']._serialized_start=2244
-  _globals['_GENERATESTREAMREQUEST']._serialized_end=2321
-  _globals['_STREAMOPENED']._serialized_start=2323
-  _globals['_STREAMOPENED']._serialized_end=2380
-  _globals['_STREAMDELTA']._serialized_start=2382
-  _globals['_STREAMDELTA']._serialized_end=2422
-  _globals['_STREAMCONTINUED']._serialized_start=2424
-  _globals['_STREAMCONTINUED']._serialized_end=2496
-  _globals['_STREAMFINISHED']._serialized_start=2498
-  _globals['_STREAMFINISHED']._serialized_end=2600
-  _globals['_GENERATESTREAMRESPONSE']._serialized_start=2603
-  _globals['_GENERATESTREAMRESPONSE']._serialized_end=2848
-  _globals['_ROUTERSERVICE']._serialized_start=3010
-  _globals['_ROUTERSERVICE']._serialized_end=3765
+  _globals['_EXPLAINRESPONSE']._serialized_start=1012
+  _globals['_EXPLAINRESPONSE']._serialized_end=1234
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=1236
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1319
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1321
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1393
+  _globals['_REPORTFEEDBACKREQUEST']._serialized_start=1395
+  _globals['_REPORTFEEDBACKREQUEST']._serialized_end=1502
+  _globals['_REPORTFEEDBACKRESPONSE']._serialized_start=1504
+  _globals['_REPORTFEEDBACKRESPONSE']._serialized_end=1577
+  _globals['_CHATMESSAGE']._serialized_start=1579
+  _globals['_CHATMESSAGE']._serialized_end=1706
+  _globals['_CHATINPUT']._serialized_start=1708
+  _globals['_CHATINPUT']._serialized_end=1769
+  _globals['_GENERATEREQUEST']._serialized_start=1772
+  _globals['_GENERATEREQUEST']._serialized_end=2219
+  _globals['_GENERATERESPONSE']._serialized_start=2222
+  _globals['_GENERATERESPONSE']._serialized_end=2375
+  _globals['_GENERATESTREAMREQUEST']._serialized_start=2377
+  _globals['_GENERATESTREAMREQUEST']._serialized_end=2454
+  _globals['_STREAMOPENED']._serialized_start=2456
+  _globals['_STREAMOPENED']._serialized_end=2513
+  _globals['_STREAMDELTA']._serialized_start=2515
+  _globals['_STREAMDELTA']._serialized_end=2555
+  _globals['_STREAMCONTINUED']._serialized_start=2557
+  _globals['_STREAMCONTINUED']._serialized_end=2629
+  _globals['_STREAMFINISHED']._serialized_start=2631
+  _globals['_STREAMFINISHED']._serialized_end=2733
+  _globals['_GENERATESTREAMRESPONSE']._serialized_start=2736
+  _globals['_GENERATESTREAMRESPONSE']._serialized_end=2981
+  _globals['_ROUTERSERVICE']._serialized_start=3143
+  _globals['_ROUTERSERVICE']._serialized_end=3898
 # @@protoc_insertion_point(module_scope)

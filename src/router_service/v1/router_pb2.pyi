@@ -93,12 +93,20 @@ class ExplainRequest(_message.Message):
     def __init__(self, route: _Optional[_Union[RouteRequest, _Mapping]] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("decision", "explanation_json")
+    __slots__ = ("decision", "explanation_json", "nearest_changes", "changes_without_effect", "reruns", "search_complete")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_JSON_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_WITHOUT_EFFECT_FIELD_NUMBER: _ClassVar[int]
+    RERUNS_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_COMPLETE_FIELD_NUMBER: _ClassVar[int]
     decision: _types_pb2.Decision
     explanation_json: bytes
-    def __init__(self, decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., explanation_json: _Optional[bytes] = ...) -> None: ...
+    nearest_changes: _containers.RepeatedCompositeFieldContainer[_types_pb2.NearestChange]
+    changes_without_effect: _containers.RepeatedScalarFieldContainer[str]
+    reruns: int
+    search_complete: bool
+    def __init__(self, decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., explanation_json: _Optional[bytes] = ..., nearest_changes: _Optional[_Iterable[_Union[_types_pb2.NearestChange, _Mapping]]] = ..., changes_without_effect: _Optional[_Iterable[str]] = ..., reruns: _Optional[int] = ..., search_complete: bool = ...) -> None: ...
 
 class ReportOutcomeRequest(_message.Message):
     __slots__ = ("permit", "outcome")

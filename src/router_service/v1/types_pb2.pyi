@@ -161,7 +161,7 @@ class Provider(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[ProviderKind, str]] = ..., base_url: _Optional[str] = ..., location: _Optional[_Union[Location, str]] = ..., credential: _Optional[str] = ..., connect_timeout_us: _Optional[int] = ..., first_token_timeout_us: _Optional[int] = ..., idle_timeout_us: _Optional[int] = ...) -> None: ...
 
 class Target(_message.Message):
-    __slots__ = ("deployment", "model", "upstream_model", "provider", "tier", "param_change_pct", "permit", "permit_expires_us")
+    __slots__ = ("deployment", "model", "upstream_model", "provider", "tier", "param_change_pct", "permit", "permit_expires_us", "quality")
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     UPSTREAM_MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -170,6 +170,7 @@ class Target(_message.Message):
     PARAM_CHANGE_PCT_FIELD_NUMBER: _ClassVar[int]
     PERMIT_FIELD_NUMBER: _ClassVar[int]
     PERMIT_EXPIRES_US_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
     deployment: str
     model: str
     upstream_model: str
@@ -178,23 +179,98 @@ class Target(_message.Message):
     param_change_pct: float
     permit: str
     permit_expires_us: int
-    def __init__(self, deployment: _Optional[str] = ..., model: _Optional[str] = ..., upstream_model: _Optional[str] = ..., provider: _Optional[_Union[Provider, _Mapping]] = ..., tier: _Optional[_Union[Tier, str]] = ..., param_change_pct: _Optional[float] = ..., permit: _Optional[str] = ..., permit_expires_us: _Optional[int] = ...) -> None: ...
+    quality: Quality
+    def __init__(self, deployment: _Optional[str] = ..., model: _Optional[str] = ..., upstream_model: _Optional[str] = ..., provider: _Optional[_Union[Provider, _Mapping]] = ..., tier: _Optional[_Union[Tier, str]] = ..., param_change_pct: _Optional[float] = ..., permit: _Optional[str] = ..., permit_expires_us: _Optional[int] = ..., quality: _Optional[_Union[Quality, _Mapping]] = ...) -> None: ...
+
+class Quality(_message.Message):
+    __slots__ = ("tier_step", "capabilities_kept", "capabilities_lost", "context_window", "context_change_pct", "text")
+    TIER_STEP_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_KEPT_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_LOST_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_CHANGE_PCT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    tier_step: int
+    capabilities_kept: _containers.RepeatedScalarFieldContainer[str]
+    capabilities_lost: _containers.RepeatedScalarFieldContainer[str]
+    context_window: int
+    context_change_pct: float
+    text: str
+    def __init__(self, tier_step: _Optional[int] = ..., capabilities_kept: _Optional[_Iterable[str]] = ..., capabilities_lost: _Optional[_Iterable[str]] = ..., context_window: _Optional[int] = ..., context_change_pct: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("model", "provider", "deployment", "eligible", "reason", "score")
+    __slots__ = ("model", "provider", "deployment", "eligible", "reason", "score", "terms")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     ELIGIBLE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     model: str
     provider: str
     deployment: str
     eligible: bool
     reason: str
     score: float
-    def __init__(self, model: _Optional[str] = ..., provider: _Optional[str] = ..., deployment: _Optional[str] = ..., eligible: bool = ..., reason: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
+    terms: ScoreTerms
+    def __init__(self, model: _Optional[str] = ..., provider: _Optional[str] = ..., deployment: _Optional[str] = ..., eligible: bool = ..., reason: _Optional[str] = ..., score: _Optional[float] = ..., terms: _Optional[_Union[ScoreTerms, _Mapping]] = ...) -> None: ...
+
+class ScoreTerms(_message.Message):
+    __slots__ = ("strategy", "formula", "load", "in_flight", "capacity", "weight_wanted", "weight_left", "weight_used", "credit", "latency_us", "latency_source", "latency_samples", "success_rate", "reliability", "cost_usd", "set_back", "behind")
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    FORMULA_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_WANTED_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_LEFT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_USED_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_RATE_FIELD_NUMBER: _ClassVar[int]
+    RELIABILITY_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
+    SET_BACK_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    strategy: str
+    formula: str
+    load: float
+    in_flight: int
+    capacity: int
+    weight_wanted: float
+    weight_left: float
+    weight_used: float
+    credit: float
+    latency_us: float
+    latency_source: str
+    latency_samples: int
+    success_rate: float
+    reliability: float
+    cost_usd: float
+    set_back: _containers.RepeatedScalarFieldContainer[str]
+    behind: str
+    def __init__(self, strategy: _Optional[str] = ..., formula: _Optional[str] = ..., load: _Optional[float] = ..., in_flight: _Optional[int] = ..., capacity: _Optional[int] = ..., weight_wanted: _Optional[float] = ..., weight_left: _Optional[float] = ..., weight_used: _Optional[float] = ..., credit: _Optional[float] = ..., latency_us: _Optional[float] = ..., latency_source: _Optional[str] = ..., latency_samples: _Optional[int] = ..., success_rate: _Optional[float] = ..., reliability: _Optional[float] = ..., cost_usd: _Optional[float] = ..., set_back: _Optional[_Iterable[str]] = ..., behind: _Optional[str] = ...) -> None: ...
+
+class NearestChange(_message.Message):
+    __slots__ = ("kind", "deployment", "amount", "unit", "first", "distance", "text")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    deployment: str
+    amount: float
+    unit: str
+    first: str
+    distance: float
+    text: str
+    def __init__(self, kind: _Optional[str] = ..., deployment: _Optional[str] = ..., amount: _Optional[float] = ..., unit: _Optional[str] = ..., first: _Optional[str] = ..., distance: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("decision_id", "table_version", "requested_model", "rule", "matched", "strategy", "targets", "complexity", "prompt_tokens", "deprecated", "notes", "propensity", "seed", "candidates")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
 from router_service.serving.admission import Admission, Bounds, Place
 from router_service.serving.ports import ConfigInUse, Reload, SwitchProgress, SwitchStage
+from router_service.serving.watchers import DecisionFilter, Watcher, Watchers
 from router_service.types import (
     Answer,
     Arrival,
@@ -210,6 +212,14 @@ class FakeDecision(SimpleNamespace):
     """What the core's Decision shows of itself."""
 
     @property
+    def model(self) -> str:
+        return str(self.plan[0].model)
+
+    @property
+    def provider(self) -> str:
+        return str(self.plan[0].provider)
+
+    @property
     def plan_key(self) -> bytes:
         return " ".join(hop.deployment for hop in self.plan).encode()
 
@@ -279,6 +289,7 @@ class FakeRequests:
     admission: Admission = field(
         default_factory=lambda: Admission(Bounds(8, 8), max_deciding=8, max_body_bytes_held=1 << 25)
     )
+    watchers: Watchers = field(default_factory=lambda: Watchers(most_watchers=2, most_waiting=3))
     turned_away: list[tuple[Arrival, BaseException]] = field(default_factory=list)
     """Requests that were never handed in."""
 
@@ -336,6 +347,9 @@ class FakeRequests:
 
     async def generate(self, query: Query) -> QueryAnswer:
         raise NotImplementedError("the gRPC face has no such call")
+
+    def watch(self, wanted: DecisionFilter) -> AbstractContextManager[Watcher]:
+        return self.watchers.watching(wanted)
 
     def feedback(self, decision_id: str, score: float) -> str:
         self._see((decision_id, score))

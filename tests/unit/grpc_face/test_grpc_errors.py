@@ -47,6 +47,7 @@ CASES = [
     (errors.BodyTooLarge("too big"), Code.INVALID_ARGUMENT, "BODY_TOO_LARGE"),
     (errors.Unauthenticated("who"), Code.UNAUTHENTICATED, "INVALID_API_KEY"),
     (errors.Overloaded("full", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    (errors.TooManyWatchers("16 are"), Code.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS"),
     (errors.Draining("stopping"), Code.UNAVAILABLE, "DRAINING"),
     (errors.DeadlineExceeded("late"), Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
     (errors.DecisionError("unknown_model", "?", {}), Code.NOT_FOUND, "UNKNOWN_MODEL"),

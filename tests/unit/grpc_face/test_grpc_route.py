@@ -214,6 +214,70 @@ async def test_an_explanation_shows_every_candidate(face: Any, requests: Any) ->
     assert json.loads(answer.explanation_json) == requests.document
 
 
+async def test_an_explanation_carries_terms_quality_and_changes(face: Any, requests: Any) -> None:
+    terms = {
+        "strategy": "usage_based",
+        "formula": "f",
+        "weight": {"wanted": 0.7, "left": 0.35, "used": 0.35},
+        "latency": {"us": 120.5, "of": "first_token", "source": "measured", "samples": 9},
+        "success_rate": 0.99,
+        "cost_usd": 0.025,
+        "set_back": ["cold"],
+        "behind": None,
+        "load": 0.5,
+        "in_flight": 2,
+        "capacity": 4,
+    }
+    quality = {
+        "tier_step": 1,
+        "capabilities_kept": ["chat"],
+        "capabilities_lost": ["code"],
+        "context_window": 8192,
+        "context_change_pct": -50.0,
+        "quality": "1 tier down",
+    }
+    change = {
+        "kind": "stream",
+        "deployment": None,
+        "amount": None,
+        "unit": None,
+        "first": "n@ollama",
+        "distance": 1.0,
+        "text": "asked for as a stream → n@ollama",
+    }
+    candidate = {"model": "m", "provider": "ollama", "eligible": True, "terms": terms}
+    requests.document = {
+        "rule": "capability",
+        "strategy": "usage_based",
+        "plan": [{"model": "m", "provider": "ollama", **quality}],
+        "complexity": "low",
+        "prompt_tokens": 1,
+        "candidates": [candidate],
+        "table_version": "v3",
+        "nearest_changes": [change],
+        "changes_without_effect": ["priority high"],
+        "reruns": 17,
+        "search_complete": True,
+    }
+    route = router_pb2.RouteRequest(model="code")
+    answer = await face.router.Explain(router_pb2.ExplainRequest(route=route))
+    told = answer.decision.candidates[0].terms
+    assert (told.strategy, told.load, told.in_flight, told.capacity) == ("usage_based", 0.5, 2, 4)
+    assert (told.weight_wanted, told.weight_left, told.weight_used) == (0.7, 0.35, 0.35)
+    assert (told.latency_us, told.latency_source, told.latency_samples) == (120.5, "measured", 9)
+    assert (told.success_rate, told.cost_usd, list(told.set_back)) == (0.99, 0.025, ["cold"])
+    assert not told.HasField("reliability")
+    assert not told.HasField("credit")
+    of_hop = answer.decision.targets[0].quality
+    assert (of_hop.tier_step, of_hop.context_window, of_hop.text) == (1, 8192, "1 tier down")
+    assert (list(of_hop.capabilities_kept), list(of_hop.capabilities_lost)) == (["chat"], ["code"])
+    (nearest,) = answer.nearest_changes
+    assert (nearest.kind, nearest.first, nearest.text) == ("stream", "n@ollama", change["text"])
+    assert not nearest.HasField("amount")
+    assert (answer.reruns, answer.search_complete) == (17, True)
+    assert list(answer.changes_without_effect) == ["priority high"]
+
+
 @pytest.mark.parametrize("status", ["accepted", "duplicate", "expired", "unknown"])
 async def test_reports_say_what_they_did(face: Any, requests: Any, status: str) -> None:
     outcome = types_pb2.Outcome(

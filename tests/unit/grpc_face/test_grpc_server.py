@@ -1,4 +1,4 @@
-"""The server around the services: port, keys, request ids, health, reflection, what is unbuilt."""
+"""The server around the services: port, keys, request ids, health, reflection."""
 
 from __future__ import annotations
 
@@ -15,24 +15,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from router_service.errors import ServiceConfigRejected
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import bind, create_grpc_server
-from router_service.v1 import admin_pb2, router_pb2
+from router_service.v1 import router_pb2
 
 ROUTE = router_pb2.RouteRequest(model="m")
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-BUILT = {
-    "SwitchModel",
-    "GetStatus",
-    "ReloadConfig",
-    "SetProviderState",
-    "GetExperimentStats",
-    "ResetExperimentStats",
-}
-UNBUILT = [
-    method.name
-    for method in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods
-    if method.name not in BUILT
-]
 SERVICE = "router_service.v1.RouterService"
 
 
@@ -211,15 +198,6 @@ async def test_reflection_lists_the_services(face: Any) -> None:
     assert of_method.file_descriptor_response == described.file_descriptor_response
     assert no_method.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
     assert no_service.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
-
-
-@pytest.mark.parametrize("rpc", UNBUILT)
-async def test_unbuilt_admin_calls_say_so(face: Any, rpc: str) -> None:
-    request = getattr(admin_pb2, f"{rpc}Request")()
-    call = getattr(face.admin, rpc)(request)
-    code, message, _, _ = await face.failure(call.read())
-    assert code is grpc.StatusCode.UNIMPLEMENTED
-    assert message.startswith(f"{rpc} is defined but not built")
 
 
 async def test_messages_past_the_librarys_own_limit_arrive(face: Any, requests: Any) -> None:

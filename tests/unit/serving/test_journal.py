@@ -17,6 +17,7 @@ from router_service.errors import (
 from router_service.observe.tracing import Tracing
 from router_service.serving.facts import facts_of_incoming
 from router_service.serving.journal import Journal, status_of
+from router_service.serving.watchers import Watchers
 from router_service.types import OutcomeClass, Whole
 
 from .conftest import USAGE, Records, incoming
@@ -27,11 +28,11 @@ ANSWER = Whole(b"{}", "", "stop", USAGE, "m-1")
 async def decided(table: Table) -> tuple[Journal, Attempt, Records]:
     """A journal after the decision, the first attempt, and where the record goes."""
     asked, seen = incoming("big"), Records()
-    journal = Journal(asked, Tracing().request(asked), [seen])
+    journal = Journal(asked, Tracing().request(asked), [seen], Watchers())
     facts, _ = await facts_of_incoming(table, asked)
     walk = Router(table, "t").begin(facts, now_us(), 1, now_us() + 1_000_000)
     journal.asked(facts.model, stream=False)
-    journal.decided(walk.decision, 0.25)
+    journal.decided(walk.decision, 5, 0.25)
     assert walk.step.attempt is not None
     return journal, walk.step.attempt, seen
 
@@ -87,7 +88,7 @@ async def test_what_served_is_known_only_after_the_decision(table: Table) -> Non
     journal, attempt, _ = await decided(table)
     served = journal.served(attempt)
     assert (served.model, served.provider, served.attempts) == ("big", "one", 1)
-    early = Journal(incoming("big"), Tracing().request(incoming("big")), [])
+    early = Journal(incoming("big"), Tracing().request(incoming("big")), [], Watchers())
     with pytest.raises(RuntimeError):
         early.served(attempt)
 

@@ -40,6 +40,11 @@ pub(super) fn old_names(current: &str) -> impl Iterator<Item = &'static str> + '
     DEPRECATED.iter().filter(move |(_, new)| *new == current).map(|(old, _)| *old)
 }
 
+/// What a deprecated name stands for.
+pub fn current_name(old: &str) -> Option<&'static str> {
+    DEPRECATED.iter().find(|(known, _)| *known == old).map(|(_, new)| *new)
+}
+
 fn section() -> Pointer {
     Pointer::root().key("capabilities")
 }

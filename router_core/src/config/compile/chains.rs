@@ -8,6 +8,7 @@ use crate::config::schema::chains::{ChainEntry, FallbackEntry, FullChain, FullSt
 use crate::config::schema::containers::{Items, Names};
 use crate::config::schema::scalars::Milliseconds;
 use crate::config::schema::Document;
+use crate::policies::ChainPlaces;
 use crate::table::{CapabilityId, ChainStep, ModelId, NamedChain, ProviderId, Target};
 
 const DEFAULT: &str = "default";
@@ -75,7 +76,7 @@ fn warn_of_repeats(draft: &mut Draft, chain: &[ChainStep], step: &ChainStep, at:
 }
 
 fn set_chain(draft: &mut Draft, model: ModelId, name: &str, steps: Vec<Step>, at: &Pointer) {
-    let mut chain = Vec::new();
+    let (mut chain, mut places) = (Vec::new(), Vec::new());
     for Step { step, at } in steps {
         match step {
             Ok(step) if step.target == Target::Model(model) => {
@@ -86,11 +87,14 @@ fn set_chain(draft: &mut Draft, model: ModelId, name: &str, steps: Vec<Step>, at
             Ok(step) => {
                 warn_of_repeats(draft, &chain, &step, &at);
                 chain.push(step);
+                places.push(at);
             }
             Err(Reported) => {}
         }
     }
     let chain = draft.for_model(chain, model);
+    let steps = chain.iter().map(|step| step.target).zip(places).collect();
+    draft.places.chains.entry(model).or_insert_with(|| ChainPlaces { at: at.clone(), steps });
     let held = &mut draft.table.models.get_mut(model).chain;
     if held.is_empty() {
         *held = chain;
@@ -152,7 +156,7 @@ fn compile_fallbacks(draft: &mut Draft, entries: &Items<FallbackEntry>, section:
 }
 
 fn fall_back(draft: &mut Draft, model: &str, steps: Vec<Step>, at: &Pointer) {
-    if let Ok(id) = draft.model(model, at) {
+    if let Ok(id) = draft.owner(model, at) {
         set_chain(draft, id, model, steps, at);
     }
 }

@@ -5,6 +5,7 @@ use super::{Draft, Reported};
 use crate::config::pointer::Pointer;
 use crate::config::schema::containers::Entries;
 use crate::config::schema::fleet::{ExactEntry, Priority};
+use crate::policies::ChainPlaces;
 
 fn section() -> Pointer {
     Pointer::root().key("exact_matches")
@@ -32,7 +33,7 @@ fn compile_one(
     let provider = draft.provider(&entry.provider, &at.key("provider"))?;
     let priority = entry.priority.map(Priority::rank);
     let Some(known) = draft.known.models.get(name).copied() else {
-        draft.add_implied_model(name, provider, priority.unwrap_or_default());
+        draft.add_implied_model(name, provider, priority.unwrap_or_default(), at);
         return Ok(());
     };
     let model = known.ok_or(Reported)?;
@@ -57,6 +58,13 @@ pub(super) fn compile_fallbacks(draft: &mut Draft, entries: &Entries<ExactEntry>
         let at = section().key(name).key("fallback");
         let steps = draft.fallback(&entry.fallback, &at);
         let steps = draft.for_model(steps, model);
+        if !steps.is_empty() {
+            let places = draft.places.chains.entry(model);
+            let places =
+                places.or_insert_with(|| ChainPlaces { at: at.clone(), steps: Vec::new() });
+            let first = steps.iter().map(|step| (step.target, at.clone()));
+            places.steps.splice(0..0, first);
+        }
         let chain = &mut draft.table.models.get_mut(model).chain;
         chain.splice(0..0, steps);
     }

@@ -53,7 +53,15 @@ impl Draft {
         Some(chosen.0)
     }
 
+    /// A model that is referred to.
     pub(super) fn model(&mut self, name: &str, at: &Pointer) -> Result<ModelId, Reported> {
+        let model = self.owner(name, at)?;
+        self.places.references.push((model, at.clone()));
+        Ok(model)
+    }
+
+    /// A model whose own entry stands here.
+    pub(super) fn owner(&mut self, name: &str, at: &Pointer) -> Result<ModelId, Reported> {
         if let Some(known) = self.known.models.get(name) {
             return known.ok_or(Reported);
         }
@@ -78,8 +86,8 @@ impl Draft {
 
     /// A model, or a provider to which the requested name goes unchanged.
     pub(super) fn target(&mut self, name: &str, at: &Pointer) -> Result<Target, Reported> {
-        if let Some(known) = self.known.models.get(name) {
-            return known.map(Target::Model).ok_or(Reported);
+        if self.known.models.contains_key(name) {
+            return self.model(name, at).map(Target::Model);
         }
         if self.is_provider(name) {
             let provider = self.provider(name, at)?;

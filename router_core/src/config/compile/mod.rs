@@ -2,7 +2,7 @@
 //! settings, providers, capabilities, models, then the rules and chains that refer to them.
 
 mod budgets;
-mod capabilities;
+pub(crate) mod capabilities;
 mod chains;
 mod exact;
 mod experiments;
@@ -11,6 +11,7 @@ mod models;
 mod overlap;
 mod parameters;
 mod patterns;
+mod policies;
 mod pools;
 mod providers;
 mod query_classes;
@@ -26,6 +27,7 @@ use crate::config::pointer::Pointer;
 use crate::config::schema::containers::Entry;
 use crate::config::schema::Document;
 use crate::ids::Arena;
+use crate::policies::Places;
 use crate::settings::Settings;
 use crate::table::{CapabilityId, ModelId, Patterns, ProviderId, Table};
 
@@ -38,6 +40,7 @@ struct Draft {
     table: Table,
     report: Report,
     known: Known,
+    places: Places,
 }
 
 /// Names that may be referred to. `None` stands for an entry that is declared but broken: referring to
@@ -56,18 +59,24 @@ struct Known {
     ambiguous: BTreeSet<String>,
 }
 
+/// Without `own_models` the models are the reference fleet's, and no file says anything of them.
 pub fn compile(
     document: &Document,
     version: String,
+    own_models: bool,
     report: Report,
 ) -> Result<Table, Vec<Diagnostic>> {
-    let mut draft = Draft { table: empty_table(version), report, known: Known::default() };
+    let table = empty_table(version);
+    let mut draft = Draft { table, report, known: Known::default(), places: Places::default() };
     settings::compile(&mut draft, document);
     if providers::compile(&mut draft, &document.providers).is_err() {
         return Err(draft.report.into_diagnostics());
     }
     capabilities::declare(&mut draft, document);
     models::compile(&mut draft, document);
+    if !own_models {
+        draft.places.models.clear();
+    }
     exact::compile(&mut draft, &document.exact_matches);
     models::compile_aliases(&mut draft, &document.router_settings.model_group_alias);
     pools::compile(&mut draft, document);
@@ -77,10 +86,12 @@ pub fn compile(
     capabilities::compile_fallbacks(&mut draft, &document.capabilities);
     pools::compile_fallbacks(&mut draft, &document.load_balancing);
     patterns::compile(&mut draft, &document.patterns);
+    pools::warn_of_hidden(&mut draft);
     sizes::compile(&mut draft, &document.model_size_routing);
     rules::compile(&mut draft, document);
     experiments::compile(&mut draft, document);
     budgets::compile(&mut draft, &document.budgets);
+    policies::compile(&mut draft, &document.policies);
     draft.finish()
 }
 
@@ -91,7 +102,10 @@ impl Draft {
         }
         self.table.condition_headers.sort();
         self.table.condition_headers.dedup();
-        self.table.warnings = self.report.into_diagnostics();
+        let (accepted, warnings): (Vec<_>, Vec<_>) =
+            self.report.into_diagnostics().into_iter().partition(|found| found.accepted.is_some());
+        self.table.accepted = accepted;
+        self.table.warnings = warnings;
         Ok(self.table)
     }
 
@@ -150,6 +164,8 @@ fn empty_table(version: String) -> Table {
         settings: Settings::default(),
         budgets: None,
         condition_headers: Vec::new(),
+        idle_choices: Vec::new(),
         warnings: Vec::new(),
+        accepted: Vec::new(),
     }
 }

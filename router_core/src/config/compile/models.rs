@@ -34,8 +34,9 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
         let at = section.key(name);
         if let Some(entry) = draft.built(entry, &at) {
             let tier = entry.tier.or_else(|| chain_tier(document, name));
-            let model = compile_one(draft, name, entry, tier, &at);
-            draft.known.models.insert(name.to_owned(), model.ok());
+            let model = compile_one(draft, name, entry, tier, &at).ok();
+            draft.places.models.extend(model.map(|model| (model, at)));
+            draft.known.models.insert(name.to_owned(), model);
         }
         if let Err(broken) = entry {
             for alias in broken.words("aliases") {
@@ -217,7 +218,13 @@ impl Draft {
     }
 
     /// Adds a model that only `exact_matches` names, with one deployment.
-    pub(super) fn add_implied_model(&mut self, name: &str, provider: ProviderId, priority: u8) {
+    pub(super) fn add_implied_model(
+        &mut self,
+        name: &str,
+        provider: ProviderId,
+        priority: u8,
+        at: &Pointer,
+    ) {
         let parameters = parameters_in_name(name);
         let location = self.table.providers.get(provider).location;
         let model = self.table.models.push(Model {
@@ -236,6 +243,7 @@ impl Draft {
         });
         self.add_named_deployment(model, provider, priority);
         self.known.models.insert(name.to_owned(), Some(model));
+        self.places.models.insert(model, at.clone());
         self.table.names.insert(name.to_owned(), Name { model, alias: false });
     }
 

@@ -41,7 +41,7 @@ impl Draft {
             Written::Shares(shares) => shares,
             Written::Names(_) => {
                 let message = "a list of names says no shares: the default ones are used";
-                let found = Diagnostic::warning("unused-key", at, message);
+                let found = Diagnostic::warning("unused-key", at, message).about("weight_factors");
                 self.report
                     .add(found.suggest("write `{latency: 0.4, success_rate: 0.4, cost: 0.2}`"));
                 return WeightFactors::default();

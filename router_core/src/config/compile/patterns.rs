@@ -49,6 +49,7 @@ fn warn_of_overlaps(draft: &mut Draft, rules: &[PatternRule], places: &[Pointer]
                     rule.pattern, first.pattern
                 );
                 let found = Diagnostic::warning("unreachable-pattern", at, message);
+                let found = found.about(&rule.pattern);
                 draft.report.add(found.suggest("put it before that one, or take it out"));
                 break;
             }
@@ -57,6 +58,7 @@ fn warn_of_overlaps(draft: &mut Draft, rules: &[PatternRule], places: &[Pointer]
                 first.pattern, rule.pattern
             );
             let found = Diagnostic::warning("pattern-overlap", at, message);
+            let found = found.about(&rule.pattern).about(&first.pattern);
             draft.report.add(found.suggest("put the one that should win first"));
         }
     }

@@ -44,7 +44,7 @@ fn compile_one(draft: &mut Draft, name: &str, entry: &PoolEntry, at: &Pointer) {
         share(draft, model, strategy, &members);
     } else if draft.known.capabilities.contains_key(name) {
         let message = format!("the capability `{name}` is matched first: this pool is never used");
-        draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
+        draft.report.add(shadowed(at, name, message).suggest("rename the pool, or take it out"));
     }
     let parameters = draft.parameters(entry.parameters.as_ref(), &at.key("parameters"));
     let delivery = draft.delivery(entry.delivery);
@@ -149,7 +149,7 @@ fn share(draft: &mut Draft, model: ModelId, strategy: Strategy, members: &[Membe
 }
 
 fn compile_redundancy(draft: &mut Draft, name: &str, entry: &RedundancyEntry, at: &Pointer) {
-    let Ok(model) = draft.model(name, at) else {
+    let Ok(model) = draft.owner(name, at) else {
         return;
     };
     let list = at.key("providers");
@@ -159,7 +159,7 @@ fn compile_redundancy(draft: &mut Draft, name: &str, entry: &RedundancyEntry, at
     }
     if draft.table.models.get(model).pool.is_some() {
         let message = format!("`load_balancing` has an entry for `{name}`, which is used instead");
-        draft.report.add(Diagnostic::warning("shadowed", at, message).at_key());
+        draft.report.add(shadowed(at, name, message).suggest("take one of the two out"));
         return;
     }
     let mut members = Vec::new();
@@ -184,6 +184,27 @@ fn redundant_member(
         weight: entry.weight.map_or(1.0, Weight::share),
         condition: None,
     })
+}
+
+fn shadowed(at: &Pointer, name: &str, message: String) -> Diagnostic {
+    Diagnostic::warning("shadowed", at, message).at_key().about(name)
+}
+
+/// Patterns go before pools, and are known only after them.
+pub(super) fn warn_of_hidden(draft: &mut Draft) {
+    let table = &draft.table;
+    let hidden = table.pool_names.values().filter_map(|pool| {
+        let name = table.pools.get(*pool).name.as_str();
+        let first = table.patterns.set.matches(name).iter().next()?;
+        let pattern = &table.patterns.rules.get(first)?.pattern;
+        let message = format!("the pattern `{pattern}` is matched first: this pool is never used");
+        Some(shadowed(&section().key(name), name, message))
+    });
+    let mut hidden: Vec<Diagnostic> = hidden.collect();
+    hidden.sort_by(|one, other| one.pointer.cmp(&other.pointer));
+    for found in hidden {
+        draft.report.add(found.suggest("rename the pool, or narrow the pattern"));
+    }
 }
 
 /// Fallbacks may name chains, which are known only after every model is.

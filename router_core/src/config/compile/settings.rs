@@ -20,7 +20,8 @@ pub(super) fn compile(draft: &mut Draft, document: &Document) {
     if written.enable_pre_call_checks == Some(false) {
         let message = "context and features are always checked before a call";
         let at = section.key("enable_pre_call_checks");
-        draft.report.add(Diagnostic::warning("unused-key", &at, message));
+        let found = Diagnostic::warning("unused-key", &at, message);
+        draft.report.add(found.about("enable_pre_call_checks").suggest("take it out"));
     }
     let errors = &document.error_based_routing;
     let first = &document.first_request_routing;

@@ -5,6 +5,7 @@ pub mod chains;
 pub mod containers;
 pub mod experiments;
 pub mod fleet;
+pub mod policies;
 pub mod rules;
 pub mod scalars;
 pub mod settings;
@@ -18,6 +19,7 @@ use chains::{ChainEntry, FallbackEntry};
 use containers::{Entries, Items, Names};
 use experiments::{ExperimentEntry, QueryClassesEntry};
 use fleet::{ExactEntry, ModelEntry, ProviderEntry};
+use policies::PoliciesEntry;
 use rules::{CapabilityEntry, MetadataEntry, PatternEntry, PoolEntry, RedundancyEntry, SizeEntry};
 use settings::{
     BudgetsEntry, ErrorBasedRouting, FirstRequestRouting, Metadata, RateLimitedFallback,
@@ -81,6 +83,8 @@ pub struct Document {
     pub experiments: Entries<ExperimentEntry>,
     /// How the queries of POST /v1/generate are classified, and which experiment serves them.
     pub query_classes: Option<QueryClassesEntry>,
+    /// What `check` looks for beyond mistakes: how severe, and what is accepted.
+    pub policies: PoliciesEntry,
     pub metadata: Metadata,
 }
 

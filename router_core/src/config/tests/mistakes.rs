@@ -15,7 +15,8 @@ pub fn base() -> Value {
         "models": {
             "small:7b": { "provider": "ollama", "capabilities": ["chat"] },
             "large:70b": { "provider": "remote", "aliases": ["large"] }
-        }
+        },
+        "policies": { "severity": { "single-failure-domain": "off" } }
     })
 }
 

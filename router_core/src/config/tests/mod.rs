@@ -3,8 +3,10 @@
 mod budgets;
 mod experiments;
 mod mistakes;
+mod policies;
 mod reference;
 mod references;
 mod shapes;
 mod tables;
+mod unreachable;
 mod values;

@@ -29,7 +29,8 @@ pub fn fleet(extra: &Value) -> Value {
             },
             "two:13b": { "provider": "ollama", "aliases": ["two"] },
             "asleep": { "provider": "gpu-b" }
-        }
+        },
+        "policies": { "severity": { "single-failure-domain": "off" } }
     });
     let sections = config.as_object_mut().unwrap();
     sections.extend(extra.as_object().unwrap().clone());

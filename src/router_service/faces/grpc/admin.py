@@ -1,30 +1,22 @@
-"""AdminService: what the router is doing now, experiments, reloads, providers in and out of use,
-switches. Its other call, whose messages are fixed, is yet to be built, and says so."""
+"""AdminService: what the router is doing now and what it decides, experiments, reloads, providers
+in and out of use, switches."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import Any, NoReturn
-
-import grpc
+from typing import Any
 
 from router_service.errors import InvalidRequest
 from router_service.faces.auth import Keys
-from router_service.faces.grpc import experiments, limits, live_status, operations
+from router_service.faces.grpc import experiments, limits, live_status, operations, watching
 from router_service.faces.grpc.answering import answering
 from router_service.faces.grpc.caller import Caller, Context
+from router_service.faces.grpc.draining import unless_draining
+from router_service.faces.grpc.replies import DecisionWriter
 from router_service.faces.grpc.sending import write
 from router_service.serving.ports import OperatorService, RequestService
+from router_service.serving.watchers import Watcher
 from router_service.v1 import admin_pb2, admin_pb2_grpc
-
-
-async def refuse_unbuilt(rpc: str, context: Context) -> NoReturn:
-    """Ends the call UNIMPLEMENTED."""
-    await context.abort(
-        grpc.StatusCode.UNIMPLEMENTED,
-        f"{rpc} is defined but not built in this version of the router; its messages will not "
-        "change when it is",
-    )
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -41,6 +33,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self._write_timeout_s = write_timeout_s
         self.requests = requests
         self._operations = operations
+        self._write = DecisionWriter(requests, with_addresses=False)
 
     @answering
     async def GetStatus(  # noqa: N802
@@ -120,5 +113,21 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             )
         return found
 
-    async def WatchDecisions(self, _request: Any, context: Context) -> NoReturn:  # noqa: N802
-        await refuse_unbuilt("WatchDecisions", context)
+    @answering
+    async def WatchDecisions(  # noqa: N802
+        self, request: admin_pb2.WatchDecisionsRequest, _caller: Caller, context: Context
+    ) -> None:
+        with self.requests.watch(watching.wanted(request)) as watcher:
+            # So that a watcher knows from when on it sees everything.
+            await context.send_initial_metadata((("watching", "true"),))
+            await unless_draining(
+                self._show_each(watcher, context),
+                self.requests.ready,
+                "this router is stopping; watch another one, or this one later",
+            )
+
+    async def _show_each(self, watcher: Watcher, context: Context) -> None:
+        while True:
+            watched, missed = await watcher.next()
+            message = watching.shown(watched, missed, self._write)
+            await write(context, message, self._write_timeout_s)

@@ -102,6 +102,11 @@ def _(error: errors.Overloaded) -> Failure:
 
 
 @_failure.register
+def _(error: errors.TooManyWatchers) -> Failure:
+    return Failure(code_pb2.RESOURCE_EXHAUSTED, error.code, error.message)
+
+
+@_failure.register
 def _(error: errors.Draining) -> Failure:
     return Failure(code_pb2.UNAVAILABLE, error.code, error.message)
 

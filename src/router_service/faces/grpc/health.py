@@ -3,7 +3,6 @@ Watchers are told when draining begins, and let go so that they do not hold up t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,22 +10,15 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from router_service.faces.grpc.caller import Context
+from router_service.faces.grpc.draining import until_draining
 from router_service.v1 import router_pb2
 
 ROUTER_SERVICE = router_pb2.DESCRIPTOR.services_by_name["RouterService"].full_name
 
 _SERVICES = frozenset({"", ROUTER_SERVICE})
-_POLL_S = 0.25
-
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-
-
-async def until_draining(ready: Callable[[], bool]) -> None:
-    """Returns once ready() is false."""
-    while ready():  # noqa: ASYNC110 # ready() is all there is to ask; a stop can wait a poll
-        await asyncio.sleep(_POLL_S)
 
 
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # untyped library class

@@ -3,11 +3,11 @@ the same for every request to a provider is built once per routing config."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from router_service.core import Decision, Hop, Skip
+from router_service.faces.grpc import explanations
 from router_service.serving.ports import RequestService
 from router_service.types import (
     Answer,
@@ -42,6 +42,7 @@ _RULES = {
     "size": types_pb2.RULE_SIZE,
     "default": types_pb2.RULE_DEFAULT,
 }
+RULE_WORDS: dict[int, str] = {number: word for word, number in _RULES.items()}
 _COMPLEXITIES = {
     "low": types_pb2.COMPLEXITY_LOW,
     "medium": types_pb2.COMPLEXITY_MEDIUM,
@@ -59,10 +60,12 @@ _PLANS_KEPT = 1024
 
 
 class DecisionWriter:
-    """Decisions as messages; knows the providers' addresses through the request service."""
+    """Decisions as messages; knows the providers' addresses through the request service. For
+    readers who send nothing there, providers are named only."""
 
-    def __init__(self, requests: RequestService) -> None:
+    def __init__(self, requests: RequestService, *, with_addresses: bool = True) -> None:
         self._requests = requests
+        self._with_addresses = with_addresses
         self._table_version = ""
         self._providers: dict[str, types_pb2.Provider] = {}
         self._plans: dict[tuple[str, bytes], types_pb2.Decision] = {}
@@ -74,6 +77,18 @@ class DecisionWriter:
 
         Candidates are its plan and what was left out of it.
         """
+        self.without_permit(decision, message)
+        if permit := decision.permit:
+            target = message.targets[0]
+            target.permit = permit
+            target.permit_expires_us = decision.permit_expires_us
+        if with_candidates:
+            ranked = enumerate(decision.plan, 1)
+            message.candidates.extend(_planned(place, hop) for place, hop in ranked)
+            message.candidates.extend(map(skipped, decision.skipped))
+
+    def without_permit(self, decision: Decision, message: types_pb2.Decision) -> None:
+        """Writes what others than its caller may see of a decision into an empty message."""
         message.CopyFrom(self._targets(decision))
         message.decision_id = decision.decision_id
         message.rule = _RULES.get(decision.rule, types_pb2.RULE_UNSPECIFIED)
@@ -89,14 +104,6 @@ class DecisionWriter:
             message.deprecated = deprecated
         if notes := decision.notes:
             message.notes.extend(notes)
-        if permit := decision.permit:
-            target = message.targets[0]
-            target.permit = permit
-            target.permit_expires_us = decision.permit_expires_us
-        if with_candidates:
-            ranked = enumerate(decision.plan, 1)
-            message.candidates.extend(_planned(place, hop) for place, hop in ranked)
-            message.candidates.extend(map(skipped, decision.skipped))
 
     def _targets(self, decision: Decision) -> types_pb2.Decision:
         """What equal plans for one requested name share, under one routing config."""
@@ -132,10 +139,9 @@ class DecisionWriter:
             notes=document.get("notes"),
             propensity=document.get("propensity"),
             seed=document.get("seed"),
-            candidates=[_explained_candidate(seen) for seen in document["candidates"]],
+            candidates=map(explanations.candidate, document["candidates"]),
         )
-        text = json.dumps(document, ensure_ascii=False).encode("utf-8")
-        return router_pb2.ExplainResponse(decision=decision, explanation_json=text)
+        return explanations.response(decision, document)
 
     def _of_table(self, version: str) -> dict[str, types_pb2.Provider]:
         if version != self._table_version:
@@ -151,6 +157,8 @@ class DecisionWriter:
         return message
 
     def _read_provider(self, provider_id: str) -> types_pb2.Provider:
+        if not self._with_addresses:
+            return types_pb2.Provider(id=provider_id)
         provider = self._requests.provider(provider_id)
         return types_pb2.Provider(
             id=provider.id,
@@ -183,6 +191,7 @@ class DecisionWriter:
             provider=self._provider(hop["provider"], providers),
             tier=_TIERS.get(hop.get("tier") or ""),
             param_change_pct=hop.get("param_change_pct"),
+            quality=explanations.quality(hop),
         )
 
 
@@ -200,17 +209,6 @@ def skipped(skip: Skip) -> types_pb2.Candidate:
     """A deployment that was left out, and why."""
     return types_pb2.Candidate(
         model=skip.model, provider=skip.provider, deployment=skip.deployment, reason=skip.reason
-    )
-
-
-def _explained_candidate(seen: Mapping[str, Any]) -> types_pb2.Candidate:
-    return types_pb2.Candidate(
-        model=seen["model"],
-        provider=seen["provider"],
-        deployment=seen.get("deployment"),
-        eligible=seen["eligible"],
-        reason=seen.get("reason"),
-        score=seen.get("score"),
     )
 
 

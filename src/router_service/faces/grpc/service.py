@@ -3,19 +3,18 @@ every method is in answering."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from router_service.core import Decision
-from router_service.errors import Draining, InvalidRequest
+from router_service.errors import InvalidRequest
 from router_service.faces.auth import Keys
 from router_service.faces.grpc import body, limits, replies, requests
 from router_service.faces.grpc.answering import answering, entering, ours_to_answer
 from router_service.faces.grpc.caller import Caller, Context
+from router_service.faces.grpc.draining import unless_draining
 from router_service.faces.grpc.early import EarlyReading
 from router_service.faces.grpc.errors import failure_of, item_error
-from router_service.faces.grpc.health import until_draining
 from router_service.faces.grpc.readable import refuse_unreadable
 from router_service.faces.grpc.sending import write
 from router_service.serving.ports import RequestService
@@ -67,17 +66,11 @@ class RouterService(router_pb2_grpc.RouterServiceServicer):
         caller: Caller,
         context: Context,
     ) -> None:
-        serving = asyncio.create_task(self._route_each(items, caller, context))
-        draining = asyncio.create_task(until_draining(self.requests.ready))
-        try:
-            await asyncio.wait({serving, draining}, return_when=asyncio.FIRST_COMPLETED)
-            if not serving.done():
-                raise Draining("this router is stopping; open the stream again elsewhere or later")
-            await serving
-        finally:
-            serving.cancel()
-            draining.cancel()
-            await asyncio.gather(serving, draining, return_exceptions=True)
+        await unless_draining(
+            self._route_each(items, caller, context),
+            self.requests.ready,
+            "this router is stopping; open the stream again elsewhere or later",
+        )
 
     async def _route_each(
         self,
