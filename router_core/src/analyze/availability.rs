@@ -123,6 +123,7 @@ impl Answers {
         }
         Self { at_hop, never: unavailability(&tried) }
     }
+
     /// Expected attempts: all of the plan where none is up.
     #[must_use]
     pub fn attempts(&self) -> f64 {

@@ -5,7 +5,7 @@ use serde_json::{json, Value};
 use crate::decision::{change_pct, Decision};
 use crate::facts::Facts;
 use crate::resolve::Rule;
-use crate::table::{DeploymentId, Model, Tier};
+use crate::table::{DeploymentId, Model};
 
 /// What a hop costs in quality.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +31,8 @@ impl Quality {
         let wanted = wanted(decision, facts, first);
         let offered = model(id).map(|model| decision.table.labels_of(model)).unwrap_or_default();
         let (kept, lost) = wanted.into_iter().partition(|name| offered.contains(&name.as_str()));
-        let step = |(from, to): (&Model, &Model)| rank(to.tier) - rank(from.tier);
+        // Tiers are declared best first.
+        let step = |(from, to): (&Model, &Model)| to.tier as i8 - from.tier as i8;
         let change = |(from, to)| change_pct(u64::from(from), u64::from(to));
         Self {
             tier_step: model(first).zip(model(id)).map(step),
@@ -100,14 +101,4 @@ fn wanted(decision: &Decision, facts: &Facts, first: DeploymentId) -> Vec<String
     }
     let of_first = model_of(decision, first).map(|model| table.labels_of(model));
     of_first.unwrap_or_default().into_iter().map(str::to_owned).collect()
-}
-
-/// From the best tier down.
-fn rank(tier: Tier) -> i8 {
-    match tier {
-        Tier::CloudPremium => 0,
-        Tier::CloudStandard => 1,
-        Tier::CloudEntry => 2,
-        Tier::Local => 3,
-    }
 }

@@ -214,8 +214,7 @@ impl<'e> Search<'e> {
                 continue;
             };
             let place = WeightPlace { shares: group, member: beside.member, deployment };
-            let Some(was) = self.router.reweigh(&place, 0.0) else { continue };
-            self.router.reweigh(&place, was);
+            let was = beside.wanted;
             let weight = |n: u64| tidy(was + WEIGHT_STEP * n as f64);
             let change = |n| Change::Weight { place, was, weight: weight(n) };
             self.threshold(MOST_WEIGHT_STEPS, &change);

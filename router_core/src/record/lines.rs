@@ -1,5 +1,7 @@
 //! Records as JSON, a line each. docs/decision-log.md lists the fields.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{json, Value};
 
@@ -102,14 +104,9 @@ fn reported(decision_id: &str, deployment: &str, outcome: &Outcome, now_us: u64)
 
 /// Of each provider and deployment only what is not at rest.
 fn view(figures: &Figures) -> Value {
-    let entries = |figures: Vec<(&String, Value)>| -> Value {
-        figures.into_iter().map(|(id, figures)| (id.clone(), figures)).collect()
-    };
-    let providers = figures.providers.iter().map(|(id, of)| (id, lean(of))).collect();
-    let deployments = figures.deployments.iter().map(|(id, of)| (id, lean(of))).collect();
     let mut view = json!({
-        "providers": entries(providers),
-        "deployments": entries(deployments),
+        "providers": each_lean(&figures.providers),
+        "deployments": each_lean(&figures.deployments),
     });
     let rest = [
         ("shares", json!(figures.shares)),
@@ -118,7 +115,7 @@ fn view(figures: &Figures) -> Value {
         ("tallies", json!(figures.tallies)),
     ];
     for (name, value) in rest {
-        if !is_at_rest(&value) {
+        if !is_empty(&value) {
             put(&mut view, name, value);
         }
     }
@@ -134,10 +131,12 @@ fn put(object: &mut Value, name: &str, value: Value) {
 /// Without the members that are as they are by default: every type written so reads them back as
 /// that. A zero or an empty list that somebody gave is no default and stays.
 fn lean<T: Serialize + Default>(value: &T) -> Value {
-    match (serde_json::to_value(value), serde_json::to_value(T::default())) {
-        (Ok(value), Ok(rest)) => without(value, &rest),
-        _ => Value::Null,
-    }
+    without(json!(value), &json!(T::default()))
+}
+
+fn each_lean<T: Serialize + Default>(values: &BTreeMap<String, T>) -> Value {
+    let rest = json!(T::default());
+    values.iter().map(|(id, value)| (id.clone(), without(json!(value), &rest))).collect()
 }
 
 fn without(value: Value, rest: &Value) -> Value {
@@ -149,13 +148,10 @@ fn without(value: Value, rest: &Value) -> Value {
     Value::Object(differing.map(lean).collect())
 }
 
-fn is_at_rest(value: &Value) -> bool {
+fn is_empty(value: &Value) -> bool {
     match value {
-        Value::Null => true,
-        Value::Bool(value) => !value,
-        Value::Number(value) => value.as_f64() == Some(0.0),
-        Value::String(value) => value.is_empty(),
         Value::Array(values) => values.is_empty(),
         Value::Object(members) => members.is_empty(),
+        value => value.is_null(),
     }
 }

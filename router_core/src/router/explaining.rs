@@ -62,15 +62,16 @@ impl Router {
             }
             Change::CooldownEnds { .. } => state.suppose_back(at, now_us),
             Change::HoldEnds { .. } => state.hold(at.provider, None),
-            Change::Weight { place, weight, .. } => _ = self.reweigh(place, *weight),
+            Change::Weight { place, weight, .. } => self.reweigh(place, *weight),
             _ => {}
         }
     }
 
-    /// Puts another wanted share into this router's own copy of the table; returns what it was.
-    pub(crate) fn reweigh(&mut self, place: &WeightPlace, weight: f64) -> Option<f64> {
-        let table = Arc::make_mut(&mut self.table);
-        weight_at(table, place).map(|known| std::mem::replace(known, weight))
+    /// Puts another wanted share into this router's own copy of the table.
+    pub(crate) fn reweigh(&mut self, place: &WeightPlace, weight: f64) {
+        if let Some(known) = weight_at(Arc::make_mut(&mut self.table), place) {
+            *known = weight;
+        }
     }
 
     fn slots(&self, id: DeploymentId) -> Option<Slots> {

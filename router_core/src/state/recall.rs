@@ -1,13 +1,10 @@
 //! Sets the state to what a recorded decision read, figure by figure as it stood: unlike a snapshot,
 //! which may be written by hand, nothing is worked out anew.
 
-use std::collections::BTreeMap;
-
-use super::snapshot::{group_name, groups};
+use super::snapshot::group_name;
 use super::{Bindings, State};
 use crate::record::Figures;
-use crate::table::{DeploymentId, Table};
-use crate::view::ShareGroup;
+use crate::table::Table;
 
 impl State {
     /// What the figures do not name stays as it is, and so do names the table does not know. `caller` is
@@ -33,7 +30,9 @@ impl State {
             }
         }
         if !figures.shares.is_empty() {
-            self.recall_shares(figures, table, bindings);
+            // Of a group that is named, what is left out is owed nothing.
+            self.shares.forget(|group| figures.shares.contains_key(&group_name(group, table)));
+            self.restore_shares(&figures.shares, table, bindings, &mut Vec::new());
         }
         for (name, size) in &figures.listed_sizes {
             match size {
@@ -44,23 +43,6 @@ impl State {
         self.experiments.recall_rollbacks(&figures.rolled_back);
         if let Some(tallies) = &figures.tallies {
             self.spending.recall(tallies, caller, now_us);
-        }
-    }
-
-    fn recall_shares(&mut self, figures: &Figures, table: &Table, bindings: &Bindings) {
-        let groups: BTreeMap<String, ShareGroup> =
-            groups(table).map(|group| (group_name(group, table), group)).collect();
-        let ids: BTreeMap<&str, DeploymentId> =
-            table.deployments.iter().map(|(id, deployment)| (deployment.id.as_str(), id)).collect();
-        for (name, owed) in &figures.shares {
-            let Some(group) = groups.get(name) else { continue };
-            self.shares.clear_group(*group);
-            for (id, credit) in owed {
-                let slot = ids.get(id.as_str()).and_then(|id| bindings.deployment(*id));
-                if let Some(slot) = slot {
-                    self.shares.set(*group, slot, *credit);
-                }
-            }
         }
     }
 }

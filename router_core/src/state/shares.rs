@@ -23,8 +23,9 @@ impl Shares {
         self.0.clear();
     }
 
-    pub fn clear_group(&mut self, group: ShareGroup) {
-        self.0.remove(&group);
+    /// Takes it that these groups owe nothing.
+    pub fn forget(&mut self, groups: impl Fn(ShareGroup) -> bool) {
+        self.0.retain(|group, _| !groups(*group));
     }
 
     /// After a pick: everyone earns its share, the chosen pays one.

@@ -78,7 +78,7 @@ impl State {
                 None => unknown.push(id.clone()),
             }
         }
-        self.restore_shares(snapshot, table, bindings, &mut unknown);
+        self.restore_shares(&snapshot.shares, table, bindings, &mut unknown);
         self.spending.restore(&snapshot.spending);
         for name in &snapshot.rolled_back {
             if !self.experiments.restore_rollback(name) {
@@ -88,9 +88,10 @@ impl State {
         unknown
     }
 
-    fn restore_shares(
+    /// Loads what groups owe; names that are not known are added to `unknown`.
+    pub(super) fn restore_shares(
         &mut self,
-        snapshot: &Snapshot,
+        shares: &BTreeMap<String, BTreeMap<String, f64>>,
         table: &Table,
         bindings: &Bindings,
         unknown: &mut Vec<String>,
@@ -99,7 +100,7 @@ impl State {
             groups(table).map(|group| (group_name(group, table), group)).collect();
         let ids: BTreeMap<&str, DeploymentId> =
             table.deployments.iter().map(|(id, deployment)| (deployment.id.as_str(), id)).collect();
-        for (name, owed) in &snapshot.shares {
+        for (name, owed) in shares {
             let Some(group) = groups.get(name) else {
                 unknown.push(name.clone());
                 continue;
@@ -114,7 +115,7 @@ impl State {
     }
 }
 
-pub(super) fn groups(table: &Table) -> impl Iterator<Item = ShareGroup> + '_ {
+fn groups(table: &Table) -> impl Iterator<Item = ShareGroup> + '_ {
     let models = table.models.iter().map(|(id, _)| ShareGroup::Model(id));
     let pools = table.pools.iter().map(|(id, _)| ShareGroup::Pool(id));
     let capabilities = table.capabilities.iter().map(|(id, _)| ShareGroup::Capability(id));
