@@ -192,7 +192,7 @@ class Connector(Protocol):
 # ── What faces get back ──────────────────────────────────────────────────────────────────────────
 
 
-MOVES = frozenset({"fallback", "continuation"})
+MOVES = ("fallback", "continuation")
 """Kinds of attempts that are made after a failure, where another deployment is left to go to."""
 
 

@@ -31,14 +31,8 @@ from router_service.cli.analysis_layout import (
     grouped,
     layout,
 )
+from router_service.cli.svg_file import SVG_STYLE, save
 from router_service.errors import InvalidRequest
-
-_STYLE: dict[Any, Any] = {
-    "text.parse_math": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "router-service",
-}
-"""Text stays text, and the same config gives the same file."""
 
 MOST_MODELS = 100
 _POINTS = 72
@@ -82,7 +76,7 @@ def draw(graph: dict[str, Any], path: Path) -> None:
         for place, domain in enumerate(grouped(graph["providers"], "failure_domain"))
     }
     plan = layout(graph, _measured)
-    with rc_context(_STYLE):
+    with rc_context(SVG_STYLE):
         figure = Figure(figsize=(plan.width, plan.height), facecolor="white")
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, plan.width), ylim=(0, plan.height))
         axes.set_axis_off()
@@ -95,8 +89,7 @@ def draw(graph: dict[str, Any], path: Path) -> None:
         for domain in plan.domains:
             _domain(axes, domain, colors)
         _legend(axes, plan.edges)
-        metadata = {"Creator": "router-service analyze", "Date": None}
-        figure.savefig(path, format="svg", metadata=metadata)
+        save(figure, path, "analyze")
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import click
 
 from router_service.cli.analysis_options import assumed_of, assumption_options
 from router_service.cli.failures import reported
+from router_service.cli.svg_file import needing_matplotlib, refuse_other_names
 
 _EXAMPLES = """
 \b
@@ -64,8 +65,7 @@ def analyze(
         raise click.UsageError("give --json or --mermaid, not both")
     if other is not None and (mermaid or svg is not None):
         raise click.UsageError("--mermaid and --svg draw one file; leave out the second")
-    if svg is not None and svg.suffix.lower() != ".svg":
-        raise click.BadParameter(f"{str(svg)!r} is no .svg file", param_hint="--svg")
+    refuse_other_names(svg, "--svg")
     with reported(as_json=as_json):
         assumed = assumed_of(assumptions)
         analysis = analyzed(file, assumed)
@@ -86,15 +86,8 @@ def analyze(
 
 
 def _draw(graph: dict[str, Any], path: Path) -> None:
-    from router_service.errors import InvalidRequest
-
-    try:
+    with needing_matplotlib("--svg"):
         from router_service.cli.analysis_drawing import draw
-    except ModuleNotFoundError as problem:
-        raise InvalidRequest(
-            f"--svg needs matplotlib, and there is no module {problem.name!r}; "
-            "run: pip install matplotlib"
-        ) from None
     draw(graph, path)
 
 

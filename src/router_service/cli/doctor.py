@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router_service.cli.failures import reported
+from router_service.cli.progress import progress_bar
 from router_service.cli.routing_option import routing_option
 
 if TYPE_CHECKING:
@@ -84,13 +85,8 @@ def doctor(
 
 def _examined(table: Table, wishes: Wishes) -> list[Examined]:
     """With a bar on stderr where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from router_service.doctor.examine import examine
 
-    console = Console(stderr=True)
     asked = sum(provider.active for provider in table.providers)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("asking providers", total=asked)
-        return asyncio.run(examine(table, wishes, examined=lambda _: progress.advance(bar)))
+    with progress_bar("asking providers", asked) as advance:
+        return asyncio.run(examine(table, wishes, examined=lambda _: advance(1)))

@@ -51,7 +51,7 @@ class Admin:
     def reload(self, *, dry_run: bool = False, rollback_to: str = "") -> dict[str, Any]:
         """The fields of ReloadConfigResponse."""
         request = admin_pb2.ReloadConfigRequest(dry_run=dry_run, rollback_to=rollback_to)
-        with self._answering():
+        with _answering(self.address):
             reply = self.stub.ReloadConfig(
                 request, metadata=self.metadata, timeout=RELOAD_TIMEOUT_S
             )
@@ -62,7 +62,7 @@ class Admin:
         request = admin_pb2.SwitchModelRequest(target=target)
         if timeout_s is not None:
             request.timeout_us = round(timeout_s * 1e6)
-        with self._answering():
+        with _answering(self.address):
             for reply in self.stub.SwitchModel(
                 request, metadata=self.metadata, timeout=SWITCH_TIMEOUT_S
             ):
@@ -81,17 +81,12 @@ class Admin:
             rule=f"RULE_{(rule or 'unspecified').upper()}",
             fallbacks_only=fallbacks_only,
         )
-        with self._answering():
+        with _answering(self.address):
             call = self.stub.WatchDecisions(request, metadata=self.metadata)
             # A refusal may have metadata too, before it is known to be one.
             if not any(key == "watching" for key, _ in call.initial_metadata()):
                 next(call)  # raises what the router said
             yield map(_watched, call)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        with _answering(self.address):
-            yield
 
 
 @contextmanager

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ import click
 
 from router_service.cli.failures import reported
 from router_service.cli.log_file import opened, tell
+from router_service.cli.progress import progress_bar
 from router_service.cli.routing_option import routing_option
 from router_service.errors import InvalidRequest
 
@@ -128,24 +127,13 @@ def _read(logs: tuple[Path, ...], reading: Reading, run: Replay) -> None:
 
     is_stdin = logs == (Path("-"),)
     files = list(logs) if is_stdin else in_order(logs)
-    with _progress(0 if is_stdin else sum(file.stat().st_size for file in files)) as advance:
+    size = None if is_stdin else sum(file.stat().st_size for file in files) or None
+    with progress_bar("replaying", size) as advance:
         for file in files:
             with opened(file) as log:
                 for record, line in reading.records(str(file), log):
                     run.add(record, line)
                     advance(len(line))
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr where that is a terminal; told of bytes as they are done."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("replaying", total=total or None)
-        yield lambda done: progress.advance(task, done)
 
 
 def _nothing(logs: tuple[Path, ...], reading: Reading) -> str:

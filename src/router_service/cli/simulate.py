@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router_service.cli.failures import reported
+from router_service.cli.progress import progress_bar
 from router_service.cli.routing_option import routing_option
-from router_service.errors import InvalidRequest
+from router_service.cli.svg_file import needing_matplotlib, refuse_other_names
 
 if TYPE_CHECKING:
     from router_service.cli.scenario import Options
@@ -103,8 +104,7 @@ def simulate(
             )
         if load is not None or rate is not None:
             raise click.UsageError("a recording has its own rate; leave out --load and --rate")
-    if chart is not None and chart.suffix.lower() != ".svg":
-        raise click.BadParameter(f"{str(chart)!r} is no .svg file", param_hint="--chart")
+    refuse_other_names(chart, "--chart")
     with reported(as_json=as_json):
         from router_service.cli.scenario import Options
 
@@ -133,27 +133,16 @@ def _prepared(scenario: Path | None, routing: Path | None, options: Options) -> 
 
 def _drawer() -> Callable[[Sequence[dict[str, Any]], Path], None]:
     """Looked for before the run, whose work would be lost without it."""
-    try:
+    with needing_matplotlib("--chart"):
         from router_service.cli.simulation_chart import draw
-    except ModuleNotFoundError as problem:
-        raise InvalidRequest(
-            f"--chart needs matplotlib, and there is no module {problem.name!r}; "
-            "run: pip install matplotlib"
-        ) from None
     return draw
 
 
 def _run(simulation: Simulation) -> list[dict[str, Any]]:
     """Every strategy's report, with a bar on stderr where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    steps = track(
-        simulation.strategies,
-        description="simulating",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    return [json.loads(simulation.run(strategy)) for strategy in steps]
+    reports = []
+    with progress_bar("simulating", len(simulation.strategies)) as advance:
+        for strategy in simulation.strategies:
+            reports.append(json.loads(simulation.run(strategy)))
+            advance(1)
+    return reports

@@ -16,20 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from router_service.cli.simulation_table import load_line, providers_used
+from router_service.cli.svg_file import SVG_STYLE, save
 
 Reports = Sequence[dict[str, Any]]
 
-_STYLE: dict[Any, Any] = {
+_STYLE = SVG_STYLE | {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "text.parse_math": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "router-service",
 }
-"""Text stays text, also where a name has dollar signs in it, and the same reports give the same
-file. Versions of matplotlib type
-the keys differently."""
 
 _WIDTH_IN = 11.0
 _HEIGHT_IN = 1.4
@@ -62,8 +57,7 @@ def draw(reports: Reports, path: Path) -> None:
         _goodput(good, reports)
         _times(times, reports)
         _shares(shares, reports)
-        metadata = {"Creator": "router-service simulate", "Date": None}
-        figure.savefig(path, format="svg", metadata=metadata)
+        save(figure, path, "simulate")
 
 
 def _height(reports: Reports) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from router_service.observe.fallbacks import is_move
 from router_service.observe.text import one_line
 
 Record = dict[str, Any]
@@ -64,7 +65,7 @@ def asked_model(record: Record) -> str:
 
 def has_fallen_back(record: Record) -> bool:
     """Whether the request moved to another deployment after a failure."""
-    return any(attempt["kind"] in ("fallback", "continuation") for attempt in record["attempts"])
+    return any(is_move(attempt["kind"]) for attempt in record["attempts"])
 
 
 def _record(line: bytes) -> Record | None:

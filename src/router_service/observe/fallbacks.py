@@ -9,12 +9,17 @@ from collections.abc import Sequence
 from router_service.types import MOVES, AttemptRecord, OutcomeClass
 
 
+def is_move(kind: str) -> bool:
+    """Whether an attempt of this kind is one of another deployment after a failure."""
+    return kind in MOVES
+
+
 def moves(attempts: Sequence[AttemptRecord]) -> list[tuple[AttemptRecord, AttemptRecord]]:
     """Each move from one deployment to another: the attempt left behind, and the next one."""
     moved = []
     left: AttemptRecord | None = None
     for attempt in attempts:
-        if left is not None and attempt.kind in MOVES and attempt.deployment != left.deployment:
+        if left is not None and is_move(attempt.kind) and attempt.deployment != left.deployment:
             moved.append((left, attempt))
         if attempt.outcome is not OutcomeClass.CANCELLED:
             left = attempt
